@@ -10,7 +10,7 @@ const rooms = {
   'domain/errors.ts': [],
   streams: [],
   store: ['domain/errors.ts', 'store'],
-  'store/encoding': ['domain/errors.ts'],
+  'store/encoding': ['domain/errors.ts', 'gen'],
   'store/store.ts': ['store/encoding'],
   'store/sqlite': ['domain/errors.ts', 'store', 'store/encoding', 'store/store.ts', 'gen'],
   domain: ['domain/errors.ts', 'store/encoding', 'store/store.ts', 'gen'],

@@ -1,0 +1,180 @@
+import type { Database } from 'better-sqlite3';
+import { DomainError } from '../../domain/errors.js';
+import { type EventKey, readEventKey } from '../encoding/event-fields.js';
+import { nextInRun } from '../encoding/event-run.js';
+import { WireReader } from '../encoding/wire.js';
+import type { AppendEvents, AppendResult } from '../store.js';
+import type { ProducerTable } from './producer-table.js';
+import type { StoredEvents } from './stored-events.js';
+import { type TopicState, type TopicTable, checkRoom } from './topic-table.js';
+
+interface RunEvent extends EventKey {
+  readonly start: number;
+  readonly end: number;
+}
+
+type Existing = AppendResult['existing'][number];
+
+/** Carries out AppendEvents; see the port for its promises. Runs inside a unit, which takes everything back on an error. */
+export class Appender {
+  private readonly insertId;
+  private readonly selectId;
+  private readonly replaceId;
+
+  constructor(
+    db: Database,
+    private readonly topics: TopicTable,
+    private readonly stored: StoredEvents,
+    private readonly producers: ProducerTable,
+  ) {
+    this.insertId = db.prepare<[number, string, string, number]>('INSERT OR IGNORE INTO event_ids VALUES (?, ?, ?, ?)');
+    this.selectId = db
+      .prepare<[number, string, string], number>(
+        'SELECT event_offset FROM event_ids WHERE topic_id = ? AND author = ? AND event_id = ?',
+      )
+      .pluck();
+    this.replaceId = db.prepare<[number, string, string, number]>('REPLACE INTO event_ids VALUES (?, ?, ?, ?)');
+  }
+
+  append(change: AppendEvents, nowMs: number): AppendResult {
+    const topic = this.topics.open(change.topic, nowMs);
+    const events = splitRun(change);
+    checkRoom(topic, events.length);
+    const commitTimeMs = Math.max(nowMs, topic.lastCommitTimeMs);
+    return change.producer
+      ? this.appendBySequence(topic, change, change.producer, events, commitTimeMs)
+      : this.appendById(topic, change, events, commitTimeMs);
+  }
+
+  private appendById(topic: TopicState, change: AppendEvents, events: RunEvent[], commitTimeMs: number): AppendResult {
+    if (isStale(topic, change)) return this.onlyDuplicates(topic, change, events);
+    const existing: Existing[] = [];
+    const before = topic.headOffset;
+    const author = Buffer.from(change.author);
+    events.forEach((event, index) => {
+      const offset = topic.headOffset + 1;
+      const duplicate = event.id === '' ? undefined : this.claimId(topic, change, event, index, offset);
+      if (duplicate) existing.push(duplicate);
+      else push(topic, event, change.events.bytes, author, commitTimeMs);
+    });
+    return result(topic, before, events.length, commitTimeMs, existing);
+  }
+
+  /** Takes the id for `offset`, or tells where its event is already. */
+  private claimId(topic: TopicState, change: AppendEvents, event: RunEvent, index: number, offset: number) {
+    if (this.insertId.run(topic.id, change.author, event.id, offset).changes > 0) return undefined;
+    const duplicate = this.findDuplicate(topic, change, event, index);
+    // The row of an event that was trimmed and is not swept yet holds nothing.
+    if (!duplicate) this.replaceId.run(topic.id, change.author, event.id, offset);
+    return duplicate;
+  }
+
+  private findDuplicate(topic: TopicState, change: AppendEvents, event: RunEvent, index: number): Existing | undefined {
+    const offset = this.selectId.get(topic.id, change.author, event.id);
+    if (offset === undefined || offset < topic.firstOffset) return undefined;
+    if (!this.stored.isSame(topic, offset, change.events.bytes, event.start, event.end)) {
+      throw idReused(topic, event.id, index, offset);
+    }
+    return { index, offset, commitTimeMs: this.stored.get(topic, offset)?.commitTimeMs ?? 0 };
+  }
+
+  /** The condition does not hold: all must be there already, as after a retry, or it is a conflict. */
+  private onlyDuplicates(topic: TopicState, change: AppendEvents, events: RunEvent[]): AppendResult {
+    const existing: Existing[] = [];
+    events.forEach((event, index) => {
+      const duplicate = event.id === '' ? undefined : this.findDuplicate(topic, change, event, index);
+      if (!duplicate) throw offsetConflict(topic, change);
+      existing.push(duplicate);
+    });
+    return result(topic, topic.headOffset, events.length, topic.lastCommitTimeMs, existing);
+  }
+
+  private appendBySequence(
+    topic: TopicState,
+    change: AppendEvents,
+    producer: NonNullable<AppendEvents['producer']>,
+    events: RunEvent[],
+    commitTimeMs: number,
+  ): AppendResult {
+    const { bytes } = change.events;
+    const known = this.producers.position(topic, producer, events.length);
+    for (const [index, event] of events.slice(0, known).entries()) {
+      const offset = this.producers.offsetOf(topic, producer.producerId, producer.firstSequence + index);
+      if (offset === undefined || !this.stored.isSame(topic, offset, bytes, event.start, event.end)) {
+        throw this.producers.reused(topic, producer.producerId);
+      }
+    }
+    const before = topic.headOffset;
+    const fresh = events.slice(known);
+    if (fresh.length > 0 && isStale(topic, change)) throw offsetConflict(topic, change);
+    const author = Buffer.from(change.author);
+    for (const event of fresh) push(topic, event, bytes, author, commitTimeMs);
+    if (fresh.length > 0) this.producers.advance(topic, producer, known, fresh.length, before + 1);
+    return result(topic, before, events.length, commitTimeMs, []);
+  }
+}
+
+function splitRun(change: AppendEvents): RunEvent[] {
+  const { bytes, count } = change.events;
+  const reader = new WireReader(bytes);
+  const events: RunEvent[] = [];
+  while (reader.pos < bytes.length) {
+    const end = nextInRun(reader);
+    events.push({ ...readEventKey(bytes, reader.pos, end), start: reader.pos, end });
+    reader.pos = end;
+  }
+  if (events.length !== count) throw new Error(`an event run of ${events.length} claims to be of ${count}`);
+  return events;
+}
+
+function push(topic: TopicState, event: RunEvent, source: Uint8Array, author: Uint8Array, commitTimeMs: number): void {
+  topic.headOffset++;
+  topic.lastCommitTimeMs = commitTimeMs;
+  const { type, start, end } = event;
+  topic.pending.push({ offset: topic.headOffset, commitTimeMs, author, type, source, start, end });
+}
+
+function result(
+  topic: TopicState,
+  before: number,
+  count: number,
+  commitTimeMs: number,
+  existing: readonly Existing[],
+): AppendResult {
+  const accepted = topic.headOffset - before;
+  return {
+    accepted,
+    duplicates: count - accepted,
+    firstOffset: accepted > 0 ? before + 1 : 0,
+    lastOffset: accepted > 0 ? topic.headOffset : 0,
+    commitTimeMs,
+    existing,
+  };
+}
+
+function isStale(topic: TopicState, change: AppendEvents): boolean {
+  return change.expectedLastOffset !== undefined && change.expectedLastOffset !== topic.headOffset;
+}
+
+function offsetConflict(topic: TopicState, change: AppendEvents): DomainError {
+  return new DomainError(
+    'conflict',
+    'OFFSET_CONFLICT',
+    `topic "${topic.name}" is at offset ${topic.headOffset}, not at ${change.expectedLastOffset}: ` +
+      'read on from there and decide again',
+    { metadata: { topic: topic.name, last_offset: `${topic.headOffset}` } },
+  );
+}
+
+function idReused(topic: TopicState, id: string, index: number, offset: number): DomainError {
+  return new DomainError(
+    'exists',
+    'ID_REUSED',
+    `event id "${id}" belongs to another event, at offset ${offset} of topic "${topic.name}": ` +
+      'give each event an id of its own and send a retry unchanged',
+    {
+      metadata: { topic: topic.name, id, index: `${index}`, offset: `${offset}` },
+      resource: { type: 'leat.v1.Event', name: id },
+    },
+  );
+}

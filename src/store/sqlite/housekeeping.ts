@@ -1,0 +1,148 @@
+import type { Database } from 'better-sqlite3';
+import { isDomainError } from '../../domain/errors.js';
+import { enterEvent, readAuthor } from '../encoding/event-record.js';
+import { readEventKey } from '../encoding/event-fields.js';
+import { nextInRun } from '../encoding/event-run.js';
+import { WireReader } from '../encoding/wire.js';
+import type { SegmentRow } from './segment-table.js';
+import type { TopicState } from './topic-table.js';
+import type { Transactions } from './transactions.js';
+
+/** Segments, and producers, that one step looks at: a few milliseconds at most, so that commits wait no longer. */
+const STEP = 16;
+/** Free pages beyond which the file is made smaller, a few pages a step. */
+const FREE_PAGES = 1024;
+const VACUUM_PAGES = 64;
+
+/** Where the walk over all topics is. */
+interface Walk {
+  readonly topic: string;
+  readonly phase: 'segments' | 'producers';
+  /** Within 'producers': the last one looked at. */
+  readonly after: string;
+}
+
+/**
+ * Applies retention and frees what was trimmed: segments, ids of their events, and producers without a kept event.
+ * `step()` does a little in a transaction of its own and tells whether there is more to do in this round.
+ */
+export function createHousekeeping(db: Database, { transact, segments, topics }: Transactions) {
+  const selectNextTopic = db
+    .prepare<[string], string>('SELECT name FROM topics WHERE name > ? ORDER BY name LIMIT 1')
+    .pluck();
+  const deleteId = db.prepare(
+    'DELETE FROM event_ids WHERE topic_id = ? AND author = ? AND event_id = ? AND event_offset = ?',
+  );
+  const selectProducers = db.prepare<[number, string], { producer_id: string; last_offset: number }>(
+    `SELECT producer_id, last_offset FROM producers WHERE topic_id = ? AND producer_id > ?
+     ORDER BY producer_id LIMIT ${STEP}`,
+  );
+  const deleteProducer = db.prepare('DELETE FROM producers WHERE topic_id = ? AND producer_id = ?');
+  const deleteRuns = db.prepare('DELETE FROM producer_runs WHERE topic_id = ? AND producer_id = ?');
+  const deletePassedRuns = db.prepare(
+    `DELETE FROM producer_runs WHERE topic_id = :id AND producer_id = :producer AND first_offset <
+       (SELECT max(first_offset) FROM producer_runs
+        WHERE topic_id = :id AND producer_id = :producer AND first_offset <= :first)`,
+  );
+
+  let walk: Walk | undefined;
+  /** Per topic: producers are looked at again only after the first offset moved. */
+  const sweptTo = new Map<number, number>();
+
+  function step(nowMs: number): boolean {
+    const at = walk ?? nextTopic('');
+    if (!at) return shrink();
+    walk = transact(() => {
+      const next = visit(at, nowMs);
+      topics.flush();
+      return next;
+    });
+    return walk !== undefined || shrink();
+  }
+
+  function visit(at: Walk, nowMs: number): Walk | undefined {
+    const topic = topics.find(at.topic);
+    if (!topic) return nextTopic(at.topic);
+    if (at.phase === 'producers') return sweepProducers(topic, at.after) ?? nextTopic(at.topic);
+    if (sweepSegments(topic, nowMs)) return at;
+    if ((sweptTo.get(topic.id) ?? 1) === topic.firstOffset) return nextTopic(at.topic);
+    sweptTo.set(topic.id, topic.firstOffset);
+    return { topic: at.topic, phase: 'producers', after: '' };
+  }
+
+  /** Frees segments from the oldest on while they are trimmed or past retention; true if it stopped for the step's sake. */
+  function sweepSegments(topic: TopicState, nowMs: number): boolean {
+    for (let count = 0; count < STEP; count++) {
+      const segment = segments.find(topic.id, 0);
+      if (!segment || (segment.last_offset >= topic.firstOffset && !isExpired(topic, segment, nowMs))) return false;
+      topics.change(topic);
+      forgetIds(topic, segment);
+      segments.remove(topic.id, segment);
+      topic.storedBytes -= segment.size;
+      topic.firstOffset = Math.max(topic.firstOffset, segment.last_offset + 1);
+      topics.commitUnit();
+    }
+    return true;
+  }
+
+  function forgetIds(topic: TopicState, segment: SegmentRow): void {
+    const reader = new WireReader(readable(topic, segment));
+    let offset = segment.last_offset - segment.count + 1;
+    while (reader.pos < reader.end) {
+      const end = nextInRun(reader);
+      const start = reader.pos;
+      const eventEnd = enterEvent(reader);
+      const { id } = readEventKey(reader.bytes, reader.pos, eventEnd);
+      reader.pos = start;
+      if (id !== '') deleteId.run(topic.id, readAuthor(reader), id, offset);
+      reader.pos = end;
+      offset++;
+    }
+  }
+
+  /** A damaged segment goes as well: the ids that cannot be read in it stay behind, and nothing refers to them. */
+  function readable(topic: TopicState, segment: SegmentRow): Uint8Array {
+    try {
+      return segments.records(topic.id, topic.name, segment);
+    } catch (error) {
+      if (!isDomainError(error)) throw error;
+      return new Uint8Array();
+    }
+  }
+
+  function sweepProducers(topic: TopicState, after: string): Walk | undefined {
+    const rows = selectProducers.all(topic.id, after);
+    for (const { producer_id: producer, last_offset } of rows) {
+      if (last_offset < topic.firstOffset) {
+        deleteProducer.run(topic.id, producer);
+        deleteRuns.run(topic.id, producer);
+      } else {
+        deletePassedRuns.run({ id: topic.id, producer, first: topic.firstOffset });
+      }
+    }
+    const last = rows.at(-1);
+    return last && { topic: topic.name, phase: 'producers', after: last.producer_id };
+  }
+
+  function nextTopic(after: string): Walk | undefined {
+    const topic = selectNextTopic.get(after);
+    return topic === undefined ? undefined : { topic, phase: 'segments', after: '' };
+  }
+
+  /** Gives free pages back to the file system; true if there are more. */
+  function shrink(): boolean {
+    if ((db.pragma('freelist_count', { simple: true }) as number) < FREE_PAGES) return false;
+    db.pragma(`incremental_vacuum(${VACUUM_PAGES})`);
+    return true;
+  }
+
+  return { step };
+}
+
+function isExpired(topic: TopicState, segment: SegmentRow, nowMs: number): boolean {
+  return (
+    (topic.maxAgeMs !== null && segment.last_time < nowMs - topic.maxAgeMs) ||
+    (topic.maxBytes !== null && topic.storedBytes > topic.maxBytes) ||
+    (topic.maxEvents !== null && segment.last_offset <= topic.headOffset - topic.maxEvents)
+  );
+}

@@ -1,0 +1,82 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import type { Change, ResultsOf, Store } from '../store.js';
+import { lockDirectory } from './directory-lock.js';
+import { createReader } from './reader.js';
+import { startSafetyPoll } from './safety-poll.js';
+import { migrate, openForReading, openForWriting } from './schema.js';
+import { createWakes } from './wakes.js';
+import { createWriter } from './writer.js';
+
+export interface SqliteStoreOptions {
+  /** Created if it is not there. One process at a time may use it. */
+  readonly dataDir: string;
+  /**
+   * Called once if the writer dies: what was under way has an unknown outcome, and the process must end with a
+   * non-zero code; recovery is the same as after `kill -9`. Default: throws, uncaught.
+   */
+  readonly onFatal?: (error: unknown) => void;
+  /** Time between rounds of retention and sweeping. Default: 10 s. */
+  readonly housekeepingMs?: number;
+  /** Time between looks for wake-ups that were lost. Default: 1 s. */
+  readonly safetyPollMs?: number;
+}
+
+/**
+ * The embedded store: one SQLite database in WAL mode, a writer thread, and readers on this thread.
+ * Errors: `precondition` DATA_DIR_IN_USE, STORE_TOO_NEW, NOT_A_STORE; errors of the file system as they are.
+ */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
+  const unlock = lockDirectory(options.dataDir);
+  try {
+    return open(options, unlock);
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+function open(options: SqliteStoreOptions, unlock: () => void): Store {
+  const file = path.join(options.dataDir, 'leat.db');
+  const epoch = prepare(file);
+  const wakes = createWakes();
+  const db = openForReading(file);
+  const writer = createWriter(
+    { file, housekeepingMs: options.housekeepingMs ?? 10_000 },
+    {
+      onGrown: (topics) => topics.forEach((topic) => wakes.wake(topic)),
+      onFatal: options.onFatal ?? rethrow,
+    },
+  );
+  const stopPoll = startSafetyPoll(db, wakes, options.safetyPollMs ?? 1000);
+  let closing: Promise<void> | undefined;
+
+  async function close(): Promise<void> {
+    stopPoll();
+    await writer.close();
+    db.close();
+    unlock();
+  }
+
+  return {
+    ...createReader(db),
+    epoch,
+    write: <const C extends readonly Change[]>(changes: C) => writer.write(changes) as Promise<ResultsOf<C>>,
+    onWake: (topic, callback) => wakes.on(topic, callback),
+    close: () => (closing ??= close()),
+  };
+}
+
+function prepare(file: string): string {
+  const db = openForWriting(file);
+  try {
+    return migrate(db);
+  } finally {
+    db.close();
+  }
+}
+
+function rethrow(error: unknown): void {
+  throw error;
+}

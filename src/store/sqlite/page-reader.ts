@@ -1,0 +1,91 @@
+import type { Database } from 'better-sqlite3';
+import { DomainError } from '../../domain/errors.js';
+import type { EventMatcher } from '../encoding/event-matcher.js';
+import type { Page, ReadOptions } from '../store.js';
+import { offsetBeyondHead } from './cursor-table.js';
+import { PageBuilder } from './page-builder.js';
+import type { SegmentRow, SegmentTable } from './segment-table.js';
+
+export interface PageReader {
+  readPage(topic: string, after: number, options: ReadOptions): Page;
+  bounds(topic: string): TopicBounds | undefined;
+}
+
+export interface TopicBounds {
+  readonly topic_id: number;
+  readonly first_offset: number;
+  readonly head_offset: number;
+}
+
+const NOTHING = new Uint8Array();
+/** Pages near the head that stay at hand: readers who wait there all ask for the same one after a wake-up. */
+const SHARED_PAGES = 64;
+
+/** Reads pages; see the port for their bounds. Synchronous: callers let the event loop turn between pages. */
+export function createPageReader(db: Database, segments: SegmentTable): PageReader {
+  const selectBounds = db.prepare<[string], TopicBounds>(
+    'SELECT topic_id, first_offset, head_offset FROM topics WHERE name = ?',
+  );
+  const shared = new Map<string, Page>();
+
+  /** One snapshot for all statements, so that a trim in between cannot leave a hole. */
+  const readPage = db.transaction((topic: string, after: number, options: ReadOptions): Page => {
+    const bounds = selectBounds.get(topic);
+    const head = bounds?.head_offset ?? 0;
+    if (after > head) throw offsetBeyondHead(topic, after, head);
+    if (!bounds || after === head) return { bytes: NOTHING, count: 0, scannedTo: after, head };
+    if (after + 1 < bounds.first_offset) throw offsetTrimmed(topic, after, bounds.first_offset);
+    const isPlain = !options.matcher && options.limit === undefined && options.last === undefined;
+    return isPlain ? readShared(topic, bounds, after) : build(topic, bounds, after, options);
+  });
+
+  function readShared(topic: string, bounds: TopicBounds, after: number): Page {
+    const key = `${bounds.topic_id}:${after}`;
+    const known = shared.get(key);
+    if (known?.head === bounds.head_offset) return known;
+    const page = build(topic, bounds, after, {});
+    if (page.scannedTo === page.head) share(key, page);
+    return page;
+  }
+
+  function share(key: string, page: Page): void {
+    shared.delete(key);
+    shared.set(key, page);
+    const [oldest] = shared.keys();
+    if (shared.size > SHARED_PAGES && oldest !== undefined) shared.delete(oldest);
+  }
+
+  function build(topic: string, bounds: TopicBounds, after: number, options: ReadOptions): Page {
+    const { matcher, limit = Infinity } = options;
+    const head = bounds.head_offset;
+    const page = new PageBuilder(after, Math.min(options.last ?? head, head), limit, matcher);
+    if (page.wantsMore) {
+      for (const segment of segments.iterate(bounds.topic_id, after + 1)) {
+        if (matcher && !mayMatch(matcher, segment)) page.skip(segment.last_offset);
+        else page.add(segments.records(bounds.topic_id, topic, segment), firstOffset(segment), segment.last_offset);
+        if (!page.wantsMore) break;
+      }
+    }
+    return { bytes: page.bytes(), count: page.count, scannedTo: page.scannedTo, head };
+  }
+
+  return { readPage, bounds: (topic) => selectBounds.get(topic) };
+}
+
+function firstOffset(segment: SegmentRow): number {
+  return segment.last_offset - segment.count + 1;
+}
+
+function mayMatch(matcher: EventMatcher, segment: SegmentRow): boolean {
+  return segment.types === null || matcher.mayMatch(JSON.parse(segment.types) as string[]);
+}
+
+function offsetTrimmed(topic: string, after: number, first: number): DomainError {
+  return new DomainError(
+    'out-of-range',
+    'OFFSET_TRIMMED',
+    `topic "${topic}" no longer keeps offset ${after + 1}: its first event is ${first}, ` +
+      `go on after ${first - 1} if what is lost may be lost`,
+    { metadata: { topic, first_offset: `${first}` } },
+  );
+}

@@ -1,0 +1,103 @@
+import type { Database } from 'better-sqlite3';
+import { DomainError } from '../../domain/errors.js';
+import type { AppendEvents } from '../store.js';
+import type { TopicState } from './topic-table.js';
+
+type Producer = NonNullable<AppendEvents['producer']>;
+
+interface ProducerRow {
+  last_sequence: number;
+  last_offset: number;
+}
+
+/**
+ * How far each producer has come on each topic, and which offset each of its sequence numbers got: `producer_runs` has
+ * a row where the difference between the two changes. State ends when the producer's last event is trimmed.
+ */
+export class ProducerTable {
+  private readonly select;
+  private readonly replace;
+  private readonly selectRun;
+  private readonly insertRun;
+  private readonly deleteRuns;
+
+  constructor(db: Database) {
+    this.select = db.prepare<[number, string], ProducerRow>(
+      'SELECT last_sequence, last_offset FROM producers WHERE topic_id = ? AND producer_id = ?',
+    );
+    this.replace = db.prepare('REPLACE INTO producers VALUES (?, ?, ?, ?)');
+    this.selectRun = db.prepare<[number, string, number], { first_sequence: number; first_offset: number }>(
+      `SELECT first_sequence, first_offset FROM producer_runs
+       WHERE topic_id = ? AND producer_id = ? AND first_sequence <= ? ORDER BY first_sequence DESC LIMIT 1`,
+    );
+    this.insertRun = db.prepare('INSERT INTO producer_runs VALUES (?, ?, ?, ?)');
+    this.deleteRuns = db.prepare('DELETE FROM producer_runs WHERE topic_id = ? AND producer_id = ?');
+  }
+
+  find(topic: Pick<TopicState, 'id' | 'firstOffset'>, producerId: string): ProducerRow | undefined {
+    const row = this.select.get(topic.id, producerId);
+    return row && row.last_offset >= topic.firstOffset ? row : undefined;
+  }
+
+  /**
+   * How many events at the front of a batch of `count` have been appended before.
+   * Errors: `conflict` PRODUCER_UNKNOWN, SEQUENCE_GAP.
+   */
+  position(topic: TopicState, producer: Producer, count: number): number {
+    const row = this.find(topic, producer.producerId);
+    const next = (row?.last_sequence ?? 0) + 1;
+    if (!row && producer.firstSequence !== 1) throw unexpected('PRODUCER_UNKNOWN', topic, producer, next);
+    if (producer.firstSequence > next) throw unexpected('SEQUENCE_GAP', topic, producer, next);
+    return Math.min(count, next - producer.firstSequence);
+  }
+
+  /** The offset of a sequence number that the producer has passed; undefined if it is trimmed. */
+  offsetOf(topic: TopicState, producerId: string, sequence: number): number | undefined {
+    const run = this.selectRun.get(topic.id, producerId, sequence);
+    const offset = run && run.first_offset + (sequence - run.first_sequence);
+    return offset !== undefined && offset >= topic.firstOffset ? offset : undefined;
+  }
+
+  /** Notes that `count` events after the first `known` of the batch were appended from `firstOffset` on. */
+  advance(topic: TopicState, producer: Producer, known: number, count: number, firstOffset: number): void {
+    const { producerId } = producer;
+    const firstSequence = producer.firstSequence + known;
+    const row = this.find(topic, producerId);
+    if (!row) this.deleteRuns.run(topic.id, producerId);
+    if (!row || row.last_offset - row.last_sequence !== firstOffset - firstSequence) {
+      this.insertRun.run(topic.id, producerId, firstSequence, firstOffset);
+    }
+    this.replace.run(topic.id, producerId, firstSequence + count - 1, firstOffset + count - 1);
+  }
+
+  reused(topic: TopicState, producerId: string): DomainError {
+    const last = `${this.find(topic, producerId)?.last_sequence ?? 0}`;
+    return new DomainError(
+      'exists',
+      'SEQUENCE_REUSED',
+      `producer "${producerId}" has sent other events under these sequence numbers, or they are trimmed: ` +
+        `go on after ${last}, or use a fresh producer id`,
+      {
+        metadata: { topic: topic.name, producer_id: producerId, last_sequence: last },
+        resource: { type: 'leat.v1.ProducerPosition', name: producerId },
+      },
+    );
+  }
+}
+
+function unexpected(
+  reason: 'PRODUCER_UNKNOWN' | 'SEQUENCE_GAP',
+  topic: TopicState,
+  producer: Producer,
+  expected: number,
+): DomainError {
+  const what =
+    reason === 'PRODUCER_UNKNOWN' ? 'is not known, or its last event is trimmed' : 'has left out sequence numbers';
+  return new DomainError(
+    'conflict',
+    reason,
+    `producer "${producer.producerId}" ${what}: topic "${topic.name}" expects sequence ${expected}, ` +
+      `not ${producer.firstSequence}`,
+    { metadata: { topic: topic.name, producer_id: producer.producerId, expected_sequence: `${expected}` } },
+  );
+}

@@ -1,0 +1,72 @@
+import { DomainError, isDomainError } from '../../domain/errors.js';
+
+/** SQLite's extended result code, for example SQLITE_FULL; empty for other errors. */
+export function sqliteCode(error: unknown): string {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && code.startsWith('SQLITE_') ? code : '';
+}
+
+/**
+ * What a failed write means to callers; undefined if it leaves the outcome unknown (an I/O error, a damaged file), after
+ * which the process must end and recover as after `kill -9`.
+ */
+export function recoverableWriteError(error: unknown): DomainError | undefined {
+  if (isDomainError(error)) return error;
+  const code = sqliteCode(error);
+  if (code === 'SQLITE_FULL') {
+    return new DomainError(
+      'exhausted',
+      'DISK_FULL',
+      'the disk is full, nothing was written: free space and try again',
+      {
+        retryAfterMs: 5000,
+        cause: error,
+      },
+    );
+  }
+  if (code.startsWith('SQLITE_READONLY') || code.startsWith('SQLITE_CANTOPEN') || code === 'SQLITE_PERM') {
+    return new DomainError(
+      'unavailable',
+      'STORE_READ_ONLY',
+      'the data directory cannot be written to, nothing was written: make it writable and try again',
+      { retryAfterMs: 5000, cause: error },
+    );
+  }
+  if (code.startsWith('SQLITE_BUSY')) {
+    return new DomainError('unavailable', 'STORE_BUSY', 'the database is locked by another program: try again', {
+      cause: error,
+    });
+  }
+  return undefined;
+}
+
+/** The answer to callers whose write may or may not have happened. */
+export function outcomeUnknown(cause?: unknown): DomainError {
+  return new DomainError(
+    'unavailable',
+    'OUTCOME_UNKNOWN',
+    'the write may or may not have happened: try again with the same id or sequence',
+    { cause },
+  );
+}
+
+/** The answer to callers after `close`. */
+export function storeClosed(): DomainError {
+  return new DomainError('unavailable', 'STORE_CLOSED', 'the store is closed: the server is stopping, try again');
+}
+
+/** What a failed read means to callers; what is no error of SQLite comes back as it is. */
+export function readError(error: unknown): unknown {
+  const code = sqliteCode(error);
+  if (code.startsWith('SQLITE_CORRUPT') || code.startsWith('SQLITE_NOTADB')) {
+    return new DomainError('data-loss', 'STORE_DAMAGED', 'the database file is damaged: restore a backup', {
+      cause: error,
+    });
+  }
+  if (code.startsWith('SQLITE_')) {
+    return new DomainError('unavailable', 'STORE_UNREADABLE', `the database cannot be read (${code}): try again`, {
+      cause: error,
+    });
+  }
+  return error;
+}

@@ -1,0 +1,113 @@
+import type { Database } from 'better-sqlite3';
+import { type PlainDomainError, isDomainError, toPlainError } from '../../domain/errors.js';
+import type { Change, ResultOf } from '../store.js';
+import { Appender } from './append.js';
+import { CursorTable } from './cursor-table.js';
+import { ProducerTable } from './producer-table.js';
+import { SegmentTable } from './segment-table.js';
+import { recoverableWriteError } from './sqlite-errors.js';
+import { StoredEvents } from './stored-events.js';
+import { TopicChanges } from './topic-changes.js';
+import { TopicTable } from './topic-table.js';
+import { UserTable } from './user-table.js';
+
+export type Unit = readonly Change[];
+
+/** What became of one unit. */
+export type Outcome = { readonly results: readonly ResultOf<Change>[] } | { readonly error: PlainDomainError };
+
+export interface CommitReport {
+  /** One for each unit, in order. */
+  readonly outcomes: readonly Outcome[];
+  /** Topics that have new events. */
+  readonly grown: readonly string[];
+}
+
+/**
+ * Group commit: many units in one transaction, each in a savepoint of its own, so that each succeeds or fails alone and
+ * one fsync serves all. Returns when the transaction is on disk.
+ * Throws what leaves the outcome unknown (an I/O error); the process must end then.
+ */
+export function createTransactions(db: Database) {
+  const segments = new SegmentTable(db);
+  const topics = new TopicTable(db, segments);
+  const stored = new StoredEvents(segments);
+  const producers = new ProducerTable(db);
+  const appender = new Appender(db, topics, stored, producers);
+  const users = new UserTable(db, appender);
+  const cursors = new CursorTable(db, topics);
+  const changes = new TopicChanges(db, topics);
+  const [begin, commit, rollback] = ['BEGIN IMMEDIATE', 'COMMIT', 'ROLLBACK'].map((sql) => db.prepare(sql));
+  const [savepoint, release, undo] = ['SAVEPOINT unit', 'RELEASE unit', 'ROLLBACK TO unit'].map((sql) =>
+    db.prepare(sql),
+  );
+
+  function apply(change: Change, nowMs: number): ResultOf<Change> {
+    switch (change.kind) {
+      case 'append-events':
+        return appender.append(change, nowMs);
+      case 'put-user':
+        return users.put(change, nowMs);
+      case 'remove-user':
+        return users.remove(change, nowMs);
+      case 'commit-cursor':
+        return cursors.commit(change, nowMs);
+      case 'set-retention':
+        return changes.setRetention(change, nowMs);
+      case 'trim-topic':
+        return changes.trim(change);
+      case 'delete-topic':
+        return changes.delete(change);
+    }
+  }
+
+  function runUnit(unit: Unit, nowMs: number): Outcome {
+    savepoint?.run();
+    try {
+      const results = unit.map((change) => apply(change, nowMs));
+      topics.commitUnit();
+      return { results };
+    } catch (error) {
+      if (!isDomainError(error)) throw error;
+      undo?.run();
+      topics.rollbackUnit();
+      return { error: toPlainError(error) };
+    } finally {
+      if (db.inTransaction) release?.run();
+    }
+  }
+
+  /** Runs `work` in one transaction, on disk when it returns; takes everything back if it throws. */
+  function transact<T>(work: () => T): T {
+    stored.reset();
+    begin?.run();
+    try {
+      const value = work();
+      commit?.run();
+      return value;
+    } catch (error) {
+      if (db.inTransaction) rollback?.run();
+      topics.reset();
+      throw error;
+    }
+  }
+
+  function commitUnits(units: readonly Unit[]): CommitReport {
+    try {
+      return transact(() => {
+        const nowMs = Date.now();
+        const outcomes = units.map((unit) => runUnit(unit, nowMs));
+        return { outcomes, grown: topics.flush() };
+      });
+    } catch (error) {
+      const recoverable = recoverableWriteError(error);
+      if (!recoverable) throw error;
+      const outcome = { error: toPlainError(recoverable) };
+      return { outcomes: units.map(() => outcome), grown: [] };
+    }
+  }
+
+  return { commitUnits, transact, segments, topics };
+}
+
+export type Transactions = ReturnType<typeof createTransactions>;
