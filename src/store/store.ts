@@ -15,9 +15,11 @@ export interface Store {
 
   /**
    * Carries out one atomic unit: all changes or none. Resolves when it is durable. Units of one caller commit in the
-   * order of the calls, whether it waits in between or not. A unit that fails does not stop those behind it.
+   * order of the calls, whether it waits in between or not. A unit that fails does not stop those behind it, unless
+   * they are of one `chain`: then exactly a prefix of the chain commits, and what is behind it fails with `conflict`
+   * CHAIN_BROKEN.
    */
-  write<const C extends readonly Change[]>(changes: C): Promise<ResultsOf<C>>;
+  write<const C extends readonly Change[]>(changes: C, options?: WriteOptions): Promise<ResultsOf<C>>;
 
   /** Bounds and settings of a topic; undefined if it was never written to, set up or was deleted since. */
   topic(name: string): Promise<TopicInfo | undefined>;
@@ -52,6 +54,11 @@ export interface Store {
 
   /** Ends the store: waits for writes that were accepted, then releases everything. Repeating it is harmless. */
   close(): Promise<void>;
+}
+
+export interface WriteOptions {
+  /** Any object; units written with the same one are a chain. */
+  readonly chain?: object;
 }
 
 export interface ReadOptions {

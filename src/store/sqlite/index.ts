@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import type { Change, ResultsOf, Store } from '../store.js';
+import type { Change, ResultsOf, Store, WriteOptions } from '../store.js';
 import { lockDirectory } from './directory-lock.js';
 import { createReader } from './reader.js';
 import { startSafetyPoll } from './safety-poll.js';
@@ -62,7 +62,8 @@ function open(options: SqliteStoreOptions, unlock: () => void): Store {
   return {
     ...createReader(db),
     epoch,
-    write: <const C extends readonly Change[]>(changes: C) => writer.write(changes) as Promise<ResultsOf<C>>,
+    write: <const C extends readonly Change[]>(changes: C, options?: WriteOptions) =>
+      writer.write(changes, options) as Promise<ResultsOf<C>>,
     onWake: (topic, callback) => wakes.on(topic, callback),
     close: () => (closing ??= close()),
   };

@@ -2,6 +2,7 @@ import type { Database } from 'better-sqlite3';
 import { type PlainDomainError, isDomainError, toPlainError } from '../../domain/errors.js';
 import type { Change, ResultOf } from '../store.js';
 import { Appender } from './append.js';
+import { createChains } from './chains.js';
 import { CursorTable } from './cursor-table.js';
 import { ProducerTable } from './producer-table.js';
 import { SegmentTable } from './segment-table.js';
@@ -11,7 +12,11 @@ import { TopicChanges } from './topic-changes.js';
 import { TopicTable } from './topic-table.js';
 import { UserTable } from './user-table.js';
 
-export type Unit = readonly Change[];
+export interface Unit {
+  readonly changes: readonly Change[];
+  /** Units of one chain commit as a prefix of it; undefined: not part of any. */
+  readonly chain?: number;
+}
 
 /** What became of one unit. */
 export type Outcome = { readonly results: readonly ResultOf<Change>[] } | { readonly error: PlainDomainError };
@@ -37,6 +42,7 @@ export function createTransactions(db: Database) {
   const users = new UserTable(db, appender);
   const cursors = new CursorTable(db, topics);
   const changes = new TopicChanges(db, topics);
+  const chains = createChains();
   const [begin, commit, rollback] = ['BEGIN IMMEDIATE', 'COMMIT', 'ROLLBACK'].map((sql) => db.prepare(sql));
   const [savepoint, release, undo] = ['SAVEPOINT unit', 'RELEASE unit', 'ROLLBACK TO unit'].map((sql) =>
     db.prepare(sql),
@@ -64,7 +70,7 @@ export function createTransactions(db: Database) {
   function runUnit(unit: Unit, nowMs: number): Outcome {
     savepoint?.run();
     try {
-      const results = unit.map((change) => apply(change, nowMs));
+      const results = unit.changes.map((change) => apply(change, nowMs));
       topics.commitUnit();
       return { results };
     } catch (error) {
@@ -96,14 +102,16 @@ export function createTransactions(db: Database) {
     try {
       return transact(() => {
         const nowMs = Date.now();
-        const outcomes = units.map((unit) => runUnit(unit, nowMs));
+        const outcomes = chains.run(units, (unit) => runUnit(unit, nowMs));
         return { outcomes, grown: topics.flush() };
       });
     } catch (error) {
       const recoverable = recoverableWriteError(error);
       if (!recoverable) throw error;
       const outcome = { error: toPlainError(recoverable) };
-      return { outcomes: units.map(() => outcome), grown: [] };
+      return { outcomes: chains.run(units, () => outcome), grown: [] };
+    } finally {
+      chains.next();
     }
   }
 

@@ -1,11 +1,12 @@
 import { Worker } from 'node:worker_threads';
-import { DomainError, fromPlainError } from '../../domain/errors.js';
-import type { Change, ResultOf } from '../store.js';
+import { DomainError, fromPlainError, toPlainError } from '../../domain/errors.js';
+import type { Change, ResultOf, WriteOptions } from '../store.js';
+import { chainBroken } from './chains.js';
 import { outcomeUnknown, storeClosed } from './sqlite-errors.js';
-import type { Unit } from './transactions.js';
+import type { Outcome, Unit } from './transactions.js';
 import type { WriterOptions, WriterReply, WriterRequest } from './writer-worker.js';
 
-/** Transactions that are under way at once: one commits while the next one is on its way to the thread. */
+/** Transactions that are under way at once: one commits while the next one is on its way (chains.ts relies on 2). */
 const IN_FLIGHT = 2;
 /** A transaction takes what waits, up to these. */
 const MAX_UNITS = 1024;
@@ -17,6 +18,7 @@ const CHANGE_OVERHEAD = 512;
 
 interface Waiting {
   readonly unit: Unit;
+  readonly chain: object | undefined;
   readonly bytes: number;
   resolve(results: readonly ResultOf<Change>[]): void;
   reject(error: unknown): void;
@@ -37,6 +39,9 @@ export function createWriter(options: WriterOptions, events: WriterEvents) {
   const worker = new Worker(new URL('./writer-worker.js', import.meta.url), { workerData: options });
   const queue: Waiting[] = [];
   const inFlight: Waiting[][] = [];
+  const chainIds = new WeakMap<object, number>();
+  const brokenChains = new WeakSet<object>();
+  let nextChainId = 1;
   let waitingBytes = 0;
   let scheduled = false;
   let ended: DomainError | undefined;
@@ -44,16 +49,29 @@ export function createWriter(options: WriterOptions, events: WriterEvents) {
   const closed = new Promise<void>((resolve) => (onClosed = resolve));
   const drained: (() => void)[] = [];
 
-  function write(changes: Unit): Promise<readonly ResultOf<Change>[]> {
-    if (ended) return Promise.reject(ended);
-    if (waitingBytes > MAX_WAITING_BYTES) return Promise.reject(overloaded());
-    const unit = changes.map(ownBytes);
-    const bytes = unit.reduce((sum, change) => sum + CHANGE_OVERHEAD + payload(change).byteLength, 0);
+  function write(from: readonly Change[], { chain }: WriteOptions = {}): Promise<readonly ResultOf<Change>[]> {
+    const refusal = ended ?? (chain && brokenChains.has(chain) ? chainBroken() : undefined);
+    if (refusal) return Promise.reject(refusal);
+    if (waitingBytes > MAX_WAITING_BYTES) return Promise.reject(refuse(overloaded(), chain));
+    const changes = from.map(ownBytes);
+    const bytes = changes.reduce((sum, change) => sum + CHANGE_OVERHEAD + payload(change).byteLength, 0);
     waitingBytes += bytes;
     return new Promise((resolve, reject) => {
-      queue.push({ unit, bytes, resolve, reject });
+      queue.push({ unit: { changes, chain: chain && chainId(chain) }, chain, bytes, resolve, reject });
       schedule();
     });
+  }
+
+  function chainId(chain: object): number {
+    const id = chainIds.get(chain) ?? nextChainId++;
+    chainIds.set(chain, id);
+    return id;
+  }
+
+  /** Nothing of the chain is sent from now on. */
+  function refuse(error: DomainError, chain: object | undefined): DomainError {
+    if (chain) brokenChains.add(chain);
+    return error;
   }
 
   /** Sends at the end of this turn of the event loop, so that all that arrived in it goes together. */
@@ -67,19 +85,12 @@ export function createWriter(options: WriterOptions, events: WriterEvents) {
   }
 
   function send(): void {
-    let bytes = 0;
-    let count = 0;
-    for (const waiting of queue) {
-      if (count > 0 && (count >= MAX_UNITS || bytes + waiting.bytes > MAX_BYTES)) break;
-      bytes += waiting.bytes;
-      count++;
-    }
-    const batch = queue.splice(0, count);
+    const batch = takeBatch(queue);
     inFlight.push(batch);
     const units = batch.map((waiting) => waiting.unit);
     post(
       { units },
-      units.flatMap((unit) => unit.map((change) => payload(change).buffer as ArrayBuffer)),
+      units.flatMap(({ changes }) => changes.map((change) => payload(change).buffer as ArrayBuffer)),
     );
     if (queue.length > 0) schedule();
   }
@@ -92,14 +103,23 @@ export function createWriter(options: WriterOptions, events: WriterEvents) {
     if ('closed' in reply) return onClosed();
     const batch = inFlight.shift() ?? [];
     events.onGrown(reply.grown);
-    for (const [index, waiting] of batch.entries()) {
-      waitingBytes -= waiting.bytes;
-      const outcome = reply.outcomes[index];
-      if (outcome && 'results' in outcome) waiting.resolve(outcome.results);
-      else waiting.reject(outcome ? fromPlainError(outcome.error) : outcomeUnknown());
-    }
+    for (const [index, waiting] of batch.entries()) settle(waiting, reply.outcomes[index]);
+    for (const waiting of takeBroken()) settle(waiting, { error: toPlainError(chainBroken()) });
     if (queue.length > 0) schedule();
     else if (inFlight.length === 0) for (const resolve of drained.splice(0)) resolve();
+  }
+
+  function settle(waiting: Waiting, outcome: Outcome | undefined): void {
+    waitingBytes -= waiting.bytes;
+    if (outcome && 'results' in outcome) return waiting.resolve(outcome.results);
+    waiting.reject(refuse(outcome ? fromPlainError(outcome.error) : outcomeUnknown(), waiting.chain));
+  }
+
+  /** Takes out of the queue what is behind a failure that just became known. */
+  function takeBroken(): Waiting[] {
+    const taken = queue.filter(({ chain }) => chain && brokenChains.has(chain));
+    if (taken.length > 0) queue.splice(0, queue.length, ...queue.filter((waiting) => !taken.includes(waiting)));
+    return taken;
   }
 
   function onDeath(error: unknown): void {
@@ -134,6 +154,18 @@ export function createWriter(options: WriterOptions, events: WriterEvents) {
   });
 
   return { write, close, waitingBytes: () => waitingBytes };
+}
+
+/** Takes from the front of the queue what one transaction holds. */
+function takeBatch(queue: Waiting[]): Waiting[] {
+  let bytes = 0;
+  let count = 0;
+  for (const waiting of queue) {
+    if (count > 0 && (count >= MAX_UNITS || bytes + waiting.bytes > MAX_BYTES)) break;
+    bytes += waiting.bytes;
+    count++;
+  }
+  return queue.splice(0, count);
 }
 
 /** A change whose event bytes are its own, so that they can move to the thread without a second copy. */
