@@ -1,0 +1,1 @@
+export { durationFromMs, msFromDuration, msFromTimestamp, timestampFromMs } from '../domain/timestamps.js';
