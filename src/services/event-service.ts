@@ -1,0 +1,104 @@
+import type {
+  ListEventsRequest,
+  PublishEventResponse,
+  PublishEventsResponse,
+  TopicPublished,
+} from '../../gen/leat/v1/event_service.js';
+import { PublishProgress } from '../../gen/leat/v1/event_service.js';
+import type { CallContext } from 'nice-grpc-common';
+import { isDomainError } from '../domain/errors.js';
+import type { EventLimits } from '../domain/events/event-limits.js';
+import { readListEvents } from '../domain/events/list-request.js';
+import { appendBatch, appendOne } from '../domain/events/publish-requests.js';
+import { type PublishTotals, createPublishStream } from '../domain/events/publish-stream.js';
+import { createPageSource, resolveStart } from '../domain/events/read-events.js';
+import { timestampFromMs } from '../domain/timestamps.js';
+import type { LeatCallContext } from '../middleware/call-context.js';
+import type { Store } from '../store/store.js';
+import { tail } from '../streams/tail.js';
+import { createPageEncoder } from './page-codec.js';
+import {
+  type EncodedPublishEvent,
+  type EncodedPublishEvents,
+  decodePublishEvent,
+  decodePublishEvents,
+} from './publish-codec.js';
+import { createTopicHandlers } from './topic-handlers.js';
+
+export interface EventServiceDeps {
+  readonly store: Store;
+  readonly limits: EventLimits;
+  /** For ListEvents without heartbeat_interval, in milliseconds. */
+  readonly heartbeatMs: number;
+}
+
+/** The methods whose bytes pass through as they are; see withStrictCodec. */
+export const eventCodecs = {
+  publishEvent: { requestDeserialize: decodePublishEvent },
+  publishEvents: { requestDeserialize: decodePublishEvents },
+  listEvents: { responseSerialize: (response: Uint8Array) => response },
+};
+
+type Context = CallContext & LeatCallContext;
+
+/** Pages of one stream that may wait in this process: one on its way to the socket, one to follow it at once. */
+const PAGES_AHEAD = 2;
+
+/** The handlers of EventService. */
+export function createEventService({ store, limits, heartbeatMs }: EventServiceDeps) {
+  const encodePage = createPageEncoder();
+
+  return {
+    ...createTopicHandlers({ store }),
+
+    async publishEvent(request: EncodedPublishEvent, { caller }: Context): Promise<PublishEventResponse> {
+      const [result] = await store.write([appendOne(request, caller, limits)]);
+      const [existing] = result.existing;
+      return {
+        offset: BigInt(existing?.offset ?? result.firstOffset),
+        commitTime: timestampFromMs(existing?.commitTimeMs ?? result.commitTimeMs),
+        duplicate: existing !== undefined,
+      };
+    },
+
+    async publishEvents(
+      requests: AsyncIterable<EncodedPublishEvents>,
+      { caller, signal }: Context,
+    ): Promise<PublishEventsResponse> {
+      const stream = createPublishStream(store);
+      try {
+        for await (const request of requests) await stream.add(appendBatch(request, caller, limits), signal);
+        await stream.finish();
+      } catch (error) {
+        throw withProgress(await stream.firstError(error), stream.totals);
+      }
+      const { accepted, duplicates } = stream.totals;
+      return { accepted: BigInt(accepted), duplicates: BigInt(duplicates), topics: toPublished(stream.totals) };
+    },
+
+    async *listEvents(request: ListEventsRequest, { outbox, signal }: Context): AsyncGenerator<Uint8Array> {
+      const query = readListEvents(request, store.epoch, heartbeatMs);
+      const after = await resolveStart(store, query.topic, query.start);
+      for await (const { page, state } of tail(createPageSource(store, query), { ...query, after, signal })) {
+        yield encodePage(page, state, query.tokens);
+        // Only now is the next page read: a reader who stops holds what is on its way to the socket and nothing else.
+        await outbox.waitUntilBelow(PAGES_AHEAD, signal);
+      }
+    },
+  };
+}
+
+function withProgress(error: unknown, totals: PublishTotals): unknown {
+  if (!isDomainError(error)) return error;
+  const progress = { committedMessages: BigInt(totals.committed), topics: toPublished(totals) };
+  return error.withDetail('leat.v1.PublishProgress', PublishProgress.encode(progress).finish());
+}
+
+function toPublished(totals: PublishTotals): TopicPublished[] {
+  return [...totals.topics].map(([topic, { accepted, firstOffset, lastOffset }]) => ({
+    topic,
+    accepted: BigInt(accepted),
+    firstOffset: BigInt(firstOffset),
+    lastOffset: BigInt(lastOffset),
+  }));
+}
