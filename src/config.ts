@@ -1,0 +1,225 @@
+import { readFileSync } from 'node:fs';
+
+/**
+ * Every option of `leat serve`, once: what is said here makes the flags, the `LEAT_…` environment, the configuration
+ * file, the help and the documentation. Sizes are bytes, times are milliseconds.
+ */
+const table = {
+  'data-dir': text('./leat-data', 'Where everything is stored; made if it is not there.'),
+  listen: address('127.0.0.1:50051', 'Where gRPC is served, host:port.'),
+  'http-listen': address('127.0.0.1:8080', 'Where health checks and metrics are served over HTTP, host:port.'),
+  insecure: flag('Serve other machines without any authentication; callers may name themselves (leat-user).'),
+  'log-level': choice('info', ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'What is logged.'),
+  'drain-timeout': duration('10s', '0s', '1h', 'How long running calls may go on after SIGTERM.'),
+  'max-event-size': size('256KiB', '1KiB', '1MiB', 'Largest event, encoded.'),
+  'heartbeat-interval': duration('15s', '1s', '60s', 'A quiet tail sends something at least this often, by default.'),
+  'sys-max-age': duration('30d', '1m', '36500d', 'How long topics under sys/ keep their events, to begin with.'),
+  'max-unary-duration': duration('30s', '100ms', '1h', 'A call with one answer is ended after this time.'),
+  'max-receive-message-size': size('4MiB', '64KiB', '64MiB', 'Largest message that is accepted.'),
+  'max-send-message-size': size('4MiB', '64KiB', '64MiB', 'Largest message that is sent.'),
+  'max-metadata-size': size('16KiB', '4KiB', '64KiB', 'All headers of a call together.'),
+  'max-concurrent-streams': count(1_000, 1, 1_000_000, 'Calls at a time on one connection.'),
+  'stream-window': size('1MiB', '64KiB', '16MiB', 'Bytes of a call that are received before a handler asks for them.'),
+  'connection-window': size('1MiB', '64KiB', '64MiB', 'Bytes of a connection that may be under way to the server.'),
+  'keepalive-time': duration('30s', '1s', '24d', 'A connection is checked this long after it was opened or checked.'),
+  'keepalive-timeout': duration('10s', '100ms', '24d', 'A connection that does not answer a check is closed after.'),
+  'max-connection-age': duration(
+    '1h',
+    '1s',
+    '24d',
+    'A connection takes no new calls after this time, give or take 10 %.',
+  ),
+  'max-connection-age-grace': duration('5m', '1s', '24d', 'And is closed after this further time.'),
+  'max-connection-idle': duration('15m', '1s', '24d', 'A connection without calls is closed after this time.'),
+} as const;
+
+type Table = typeof table;
+type Camel<S extends string> = S extends `${infer A}-${infer B}` ? `${A}${Capitalize<Camel<B>>}` : S;
+
+/** What was configured, checked. */
+export type Config = {
+  readonly [K in keyof Table as Camel<K>]: Table[K] extends OptionKind<infer T> ? T : never;
+};
+
+/** `host:port`; port 0 means any free one. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** An option, as help and documentation need it. */
+export interface ConfigOption {
+  /** Flag (`--name`) and key of the configuration file. */
+  readonly name: string;
+  /** Property of `Config`. */
+  readonly key: string;
+  readonly env: string;
+  /** What a value looks like; empty for an option that is on or off. */
+  readonly placeholder: string;
+  readonly default: string;
+  readonly description: string;
+}
+
+export const configOptions: readonly ConfigOption[] = Object.entries(table).map(([name, kind]) => ({
+  name,
+  key: name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase()),
+  env: `LEAT_${name.replaceAll('-', '_').toUpperCase()}`,
+  placeholder: kind.placeholder,
+  default: kind.default,
+  description: kind.description,
+}));
+
+/** All that is wrong with the configuration, one line each. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+
+  constructor(readonly problems: readonly string[]) {
+    super(problems.join('\n'));
+  }
+}
+
+export interface ConfigSources {
+  /** By `ConfigOption.key` (or name). */
+  readonly flags?: Readonly<Record<string, unknown>>;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** JSON file with an object by `ConfigOption.name`. Default: `LEAT_CONFIG`, else none. */
+  readonly file?: string;
+}
+
+/** Flags come before the environment, that before the file, that before the defaults. Throws ConfigError. */
+export function loadConfig({ flags = {}, env = {}, file = env.LEAT_CONFIG }: ConfigSources = {}): Config {
+  const problems: string[] = [];
+  const stored = file === undefined || file === '' ? {} : readFile(file, problems);
+  const config: Record<string, unknown> = {};
+  for (const option of configOptions) {
+    const sources = [
+      [`--${option.name}`, flags[option.key] ?? flags[option.name]],
+      [option.env, env[option.env] === '' ? undefined : env[option.env]],
+      [`${file}: ${option.name}`, stored[option.name]],
+      [option.name, option.default],
+    ] as const;
+    const [where, value] = sources.find(([, given]) => given !== undefined) ?? [option.name, option.default];
+    config[option.key] = parse(table[option.name as keyof Table], where, value, problems);
+  }
+  if (problems.length === 0) checkTogether(config as unknown as Config, problems);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return Object.freeze(config) as unknown as Config;
+}
+
+function parse(kind: OptionKind<unknown>, where: string, value: unknown, problems: string[]): unknown {
+  const written = ['string', 'number', 'boolean'].includes(typeof value) ? `${value as string}`.trim() : '';
+  const parsed = written === '' ? undefined : kind.parse(written);
+  if (parsed === undefined) problems.push(`${where}: ${JSON.stringify(value)} is not ${kind.expected}`);
+  return parsed;
+}
+
+function readFile(file: string, problems: string[]): Readonly<Record<string, unknown>> {
+  try {
+    const stored: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    if (typeof stored !== 'object' || stored === null || Array.isArray(stored)) throw new Error('is not a JSON object');
+    for (const name of Object.keys(stored)) if (!(name in table)) problems.push(`${file}: no option is called ${name}`);
+    return stored as Record<string, unknown>;
+  } catch (error) {
+    problems.push(`${file}: ${(error as Error).message}`);
+    return {};
+  }
+}
+
+function checkTogether(config: Config, problems: string[]) {
+  if (config.insecure) return;
+  for (const [name, { host }] of [
+    ['listen', config.listen],
+    ['http-listen', config.httpListen],
+  ] as const) {
+    if (isLoopback(host)) continue;
+    problems.push(
+      `${name}: ${host} can be reached from other machines, and no authentication is configured; ` +
+        `listen on 127.0.0.1, or say --insecure if everybody who can reach it may do everything`,
+    );
+  }
+}
+
+/** A name other than localhost may mean anything, so it counts as reachable. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+// ---- kinds of options -------------------------------------------------------------------------------------------
+
+interface OptionKind<T> {
+  readonly placeholder: string;
+  /** As it would be written. */
+  readonly default: string;
+  readonly description: string;
+  /** Completes "… is not". */
+  readonly expected: string;
+  /** undefined: not such a value. */
+  parse(written: string): T | undefined;
+}
+
+function text(byDefault: string, description: string): OptionKind<string> {
+  return { placeholder: 'PATH', default: byDefault, description, expected: 'a text', parse: (written) => written };
+}
+
+function flag(description: string): OptionKind<boolean> {
+  const values = new Map([
+    ['true', true],
+    ['1', true],
+    ['false', false],
+    ['0', false],
+  ]);
+  const parse = (written: string) => values.get(written);
+  return { placeholder: '', default: 'false', description, expected: 'true or false', parse };
+}
+
+function choice<const T extends string>(byDefault: T, values: readonly T[], description: string): OptionKind<T> {
+  const expected = `one of ${values.join(', ')}`;
+  const parse = (written: string) => values.find((value) => value === written);
+  return { placeholder: values.join('|'), default: byDefault, description, expected, parse };
+}
+
+function address(byDefault: string, description: string): OptionKind<Address> {
+  const expected = 'host:port with a port from 0 to 65535, such as 127.0.0.1:50051 or [::1]:50051';
+  return { placeholder: 'HOST:PORT', default: byDefault, description, expected, parse: parseAddress };
+}
+
+function parseAddress(written: string): Address | undefined {
+  const [, bracketed, plain, port] = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]/]+)):(\d{1,5})$/.exec(written) ?? [];
+  const host = bracketed ?? plain;
+  return host === undefined || Number(port) > 65_535 ? undefined : { host, port: Number(port) };
+}
+
+function count(byDefault: number, min: number, max: number, description: string): OptionKind<number> {
+  return amount('NUMBER', String(byDefault), [min, max], description, { '': 1 }, `a whole number`);
+}
+
+function size(byDefault: string, min: string, max: string, description: string): OptionKind<number> {
+  const units = { '': 1, B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+  return amount('SIZE', byDefault, [min, max], description, units, 'a size (such as 65536, 256KiB or 1MiB)');
+}
+
+function duration(byDefault: string, min: string, max: string, description: string): OptionKind<number> {
+  const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+  return amount('TIME', byDefault, [min, max], description, units, 'a time (such as 500ms, 30s, 5m, 1h or 30d)');
+}
+
+function amount(
+  placeholder: string,
+  byDefault: string,
+  [min, max]: readonly [string | number, string | number],
+  description: string,
+  units: Readonly<Record<string, number>>,
+  what: string,
+): OptionKind<number> {
+  const valueOf = (written: string) => {
+    const [, digits, unit = ''] = /^(\d+)([A-Za-z]*)$/.exec(written) ?? [];
+    const factor = Object.hasOwn(units, unit) ? units[unit] : undefined;
+    return digits === undefined || factor === undefined ? NaN : Number(digits) * factor;
+  };
+  const [least, most] = [valueOf(String(min)), valueOf(String(max))];
+  const parse = (written: string) => {
+    const value = valueOf(written);
+    return value >= least && value <= most ? value : undefined;
+  };
+  return { placeholder, default: byDefault, description, expected: `${what} from ${min} to ${max}`, parse };
+}
