@@ -1,0 +1,31 @@
+import { abortable, throwIfAborted } from 'abort-controller-x';
+import type { ServerMiddleware } from 'nice-grpc-common';
+
+/**
+ * A request stream that was cut ends like one that was half-closed. With this guard the handler's loop ends normally
+ * only if the client said so: otherwise, and when the service ends the call, it throws an AbortError.
+ * The other half of it is in the transport, which holds a half-close back until a reset would have shown itself.
+ */
+export function createAbortGuard(): ServerMiddleware {
+  return (call, context) => {
+    if (!call.requestStream) return call.next(call.request, context);
+    return call.next(guardRequests(call.request, context.signal), context);
+  };
+}
+
+function guardRequests<T>(requests: AsyncIterable<T>, signal: AbortSignal): AsyncIterable<T> {
+  return {
+    [Symbol.asyncIterator]() {
+      const inner = requests[Symbol.asyncIterator]();
+      return {
+        next: async () => {
+          const result = await abortable(signal, inner.next());
+          if (result.done) throwIfAborted(signal);
+          return result;
+        },
+        // Not forwarded to a pending read, which only the end of the call could settle.
+        return: async () => ({ done: true, value: undefined }),
+      };
+    },
+  };
+}

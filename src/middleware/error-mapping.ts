@@ -1,0 +1,46 @@
+import { isAbortError } from 'abort-controller-x';
+import { ServerError, Status } from 'nice-grpc-common';
+import { RichServerError, type Any } from 'nice-grpc-error-details';
+import { isDomainError, type ErrorKind } from '../domain/errors.js';
+import { abortCause, type CallRecord } from './call-record.js';
+import { detailsOf, errorInfo } from './error-details.js';
+
+/** A status for the client, with its google.rpc details. */
+export type ClientError = RichServerError & { readonly extra: Any[] };
+
+const statusOf: Readonly<Record<ErrorKind, Status>> = {
+  invalid: Status.INVALID_ARGUMENT,
+  unauthenticated: Status.UNAUTHENTICATED,
+  forbidden: Status.PERMISSION_DENIED,
+  'not-found': Status.NOT_FOUND,
+  exists: Status.ALREADY_EXISTS,
+  conflict: Status.ABORTED,
+  'out-of-range': Status.OUT_OF_RANGE,
+  precondition: Status.FAILED_PRECONDITION,
+  exhausted: Status.RESOURCE_EXHAUSTED,
+  unavailable: Status.UNAVAILABLE,
+  'data-loss': Status.DATA_LOSS,
+};
+
+/**
+ * What a client is told about whatever was thrown: a status with google.rpc details; undefined if it left by itself.
+ * What nobody meant for it becomes INTERNAL with nothing but the request id; the cause stays in the record.
+ */
+export function toClientError(error: unknown, record: CallRecord): ClientError | undefined {
+  if (isAbortError(error)) {
+    const cause = abortCause(record.signal);
+    return cause === undefined ? undefined : toClientError(cause, record);
+  }
+  if (error instanceof RichServerError) return error as ClientError;
+  if (isDomainError(error)) return clientError(statusOf[error.kind], error.message, detailsOf(error));
+  if (error instanceof ServerError) {
+    return clientError(error.code, error.details, [errorInfo(Status[error.code])]);
+  }
+  record.failure = error;
+  const text = `internal error; the server's log has it under request id ${record.requestId}`;
+  return clientError(Status.INTERNAL, text, [errorInfo('INTERNAL', { request_id: record.requestId })]);
+}
+
+export function clientError(code: Status, message: string, details: Any[]): ClientError {
+  return new RichServerError(code, message, details) as ClientError;
+}
