@@ -1,0 +1,105 @@
+import {
+  status as Status,
+  ServerInterceptingCall,
+  type ServerInterceptor,
+  type ServerListener,
+  ServerListenerBuilder,
+} from '@grpc/grpc-js';
+import { CALL_KEY, type CallRecords } from '../middleware/call-records.js';
+import type { CallRecord } from '../middleware/call-record.js';
+import { malformed } from '../middleware/request-codec.js';
+import { hasPartialMessage } from './partial-message.js';
+import { presentable, type WireStatus } from './wire-status.js';
+
+type NextCall = Parameters<ServerInterceptor>[1];
+
+/** A cancelled stream looks half-closed until its reset has been processed (DESIGN 8.1). */
+const HALF_CLOSE_TURNS = 3;
+
+/** Makes the record of every call, keeps it up to date from below, and frees it. */
+export function createCallInterceptor(records: CallRecords): ServerInterceptor {
+  return (method, nextCall) => {
+    const { requestStream, responseStream } = method;
+    const { record, key } = records.open({
+      path: method.path,
+      peer: nextCall.getPeer(),
+      streaming: requestStream || responseStream,
+      deadlineMs: Number(nextCall.getDeadline()),
+    });
+    observeStatus(nextCall, record);
+    const listener = listenerOf({ record, key, records, nextCall, holds: requestStream });
+    return new ObservedCall(nextCall, listener, record, responseStream);
+  };
+}
+
+/** The call itself, since only there the moment when a message was written is known. */
+class ObservedCall extends ServerInterceptingCall {
+  constructor(
+    nextCall: NextCall,
+    listener: ServerListener,
+    private readonly record: CallRecord,
+    private readonly queued: boolean,
+  ) {
+    super(nextCall, { start: (next) => next(listener) });
+  }
+
+  override sendMessage(message: unknown, callback: () => void) {
+    // grpc-js has answered by itself: what comes now would be written after the end, and break the stream.
+    if (this.record.status !== undefined) return;
+    super.sendMessage(message, () => {
+      this.record.messagesOut++;
+      if (this.queued) this.record.outbox.written();
+      callback();
+    });
+  }
+}
+
+/** grpc-js sends some statuses from within, past every interceptor; all of them go through this method. */
+function observeStatus(call: NextCall, record: CallRecord) {
+  const send = call.sendStatus.bind(call);
+  call.sendStatus = (status) => {
+    const told = presentable(status as WireStatus);
+    record.status ??= { code: told.code, details: told.details };
+    send(told);
+  };
+}
+
+interface Observed {
+  readonly record: CallRecord;
+  readonly key: string;
+  readonly records: CallRecords;
+  readonly nextCall: NextCall;
+  /** Only a client's stream can be mistaken for complete: one message either came or did not. */
+  readonly holds: boolean;
+}
+
+function listenerOf({ record, key, records, nextCall, holds }: Observed): ServerListener {
+  return new ServerListenerBuilder()
+    .withOnReceiveMetadata((metadata, next) => {
+      metadata.set(CALL_KEY, key);
+      next(metadata);
+    })
+    .withOnReceiveMessage((message, next) => {
+      record.messagesIn++;
+      next(message);
+    })
+    .withOnReceiveHalfClose((next) => {
+      if (hasPartialMessage(nextCall)) return refuse(nextCall, record);
+      if (holds) afterTurns(HALF_CLOSE_TURNS, next);
+      else next();
+    })
+    .withOnCancel(() => records.closed(key))
+    .build();
+}
+
+/** grpc-js drops what is left over of a last message and half-closes. */
+function refuse(nextCall: NextCall, record: CallRecord) {
+  const error = malformed('the stream ended in the middle of it');
+  if (record.streaming) record.abort(error);
+  else nextCall.sendStatus({ code: Status.INVALID_ARGUMENT, details: error.message });
+}
+
+/** `next` does nothing if the call was cancelled meanwhile. */
+function afterTurns(turns: number, next: () => void) {
+  setImmediate(() => (turns > 1 ? afterTurns(turns - 1, next) : next()));
+}

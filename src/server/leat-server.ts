@@ -1,0 +1,132 @@
+import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
+import { createServer } from 'nice-grpc';
+import { Registry } from 'prom-client';
+import type { Config } from '../config.js';
+import { createAbortGuard } from '../middleware/abort-guard.js';
+import { createCallBoundary } from '../middleware/call-boundary.js';
+import { createCallLog, type CallLogger } from '../middleware/call-log.js';
+import { createCallMetrics } from '../middleware/call-metrics.js';
+import { createCallRecords, drainingError, type CallRecords } from '../middleware/call-records.js';
+import { createCallerMiddleware } from '../middleware/caller.js';
+import { createCallInterceptor } from './call-interceptor.js';
+import { measureEventLoopDelay } from './event-loop-delay.js';
+import { createHealth } from './health.js';
+import { createHttpPort } from './http-port.js';
+import { addReflection } from './reflection.js';
+import type { LeatServer, ServedService } from './served-service.js';
+import { installTransportTuning, transportOptions } from './transport.js';
+
+export interface ServerDeps {
+  readonly config: Config;
+  readonly services: readonly ServedService[];
+  readonly log: CallLogger;
+}
+
+/** One server: a gRPC port and an HTTP port. */
+export interface RunningServer {
+  /** Resolves when both ports are open. Rejects, and leaves nothing open, if one cannot be. */
+  start(): Promise<Ports>;
+  /**
+   * Stops taking calls, ends streams with UNAVAILABLE and RetryInfo, waits for unary calls until the drain timeout,
+   * then ends what is left. Repeating it is harmless.
+   */
+  drain(): Promise<void>;
+  /** Ends everything now. Repeating it is harmless. */
+  close(): Promise<void>;
+  readonly registry: Registry;
+  /** Calls that are running. */
+  readonly calls: Pick<CallRecords, 'size' | 'idle'>;
+}
+
+export interface Ports {
+  readonly grpcPort: number;
+  readonly httpPort: number;
+}
+
+/** How long calls that were told to end may take before their connections are closed. */
+const ABORT_GRACE_MS = 250;
+
+export function createLeatServer({ config, services, log }: ServerDeps): RunningServer {
+  installTransportTuning();
+  const registry = new Registry();
+  const records = createCallRecords([createCallLog(log), createCallMetrics(registry)]);
+  const health = createHealth(services.map(({ name }) => name));
+  const server = createGrpcServer(config, records);
+  let ready = false;
+  const http = createHttpPort({ registry, isReady: () => ready });
+  const stopMeasuring = measureEventLoopDelay(registry);
+  let draining: Promise<void> | undefined;
+  let closing: Promise<void> | undefined;
+
+  async function start() {
+    try {
+      await addServices(server, services, health);
+      const { host, port } = config.listen;
+      const grpcPort = await server.listen(`${host.includes(':') ? `[${host}]` : host}:${port}`);
+      const httpPort = await http.listen(config.httpListen);
+      ready = true;
+      health.set(true);
+      return { grpcPort, httpPort };
+    } catch (error) {
+      await close();
+      throw error;
+    }
+  }
+
+  async function drain() {
+    ready = false;
+    health.set(false);
+    // Those who watch the health are told before their streams end.
+    await turn();
+    records.drain();
+    const shutdown = server.shutdown();
+    if (!(await within(config.drainTimeout, shutdown))) {
+      records.abortAll(drainingError());
+      await within(ABORT_GRACE_MS, shutdown);
+    }
+    await close();
+  }
+
+  async function stop() {
+    ready = false;
+    health.set(false);
+    server.forceShutdown();
+    await within(ABORT_GRACE_MS, records.idle());
+    stopMeasuring();
+    await http.close();
+  }
+
+  const close = () => (closing ??= stop());
+  return { start, drain: () => (draining ??= drain()), close, registry, calls: records };
+}
+
+function createGrpcServer(config: Config, records: CallRecords): LeatServer {
+  return createServer(transportOptions(config, [createCallInterceptor(records)]))
+    .use(createCallBoundary({ records, maxUnaryMs: config.maxUnaryDuration }))
+    .use(createCallerMiddleware())
+    .use(createAbortGuard());
+}
+
+async function addServices(
+  server: LeatServer,
+  services: readonly ServedService[],
+  health: ReturnType<typeof createHealth>,
+) {
+  for (const service of services) service.addTo(server);
+  health.addTo(server);
+  await addReflection(
+    server,
+    services.map(({ name }) => name),
+  );
+}
+
+/** True if it came to an end in time. */
+async function within(ms: number, done: Promise<unknown>): Promise<boolean> {
+  const timer = new AbortController();
+  const late = delay(ms, false, { signal: timer.signal }).catch(() => false);
+  try {
+    return await Promise.race([done.then(() => true), late]);
+  } finally {
+    timer.abort();
+  }
+}

@@ -1,0 +1,77 @@
+import { pino, type Logger } from 'pino';
+import { collectDefaultMetrics } from 'prom-client';
+import type { Config } from '../config.js';
+import { openSqliteStore } from '../store/sqlite/index.js';
+import type { Store } from '../store/store.js';
+import { createLeatServer, type RunningServer } from './leat-server.js';
+import { leatServices } from './services.js';
+import { awaitSignals, type SignalSource, type StopSignals } from './signals.js';
+import { prepareSystemTopics } from './system-topics.js';
+
+/** How `serve` ended; the process's exit code. */
+export const ExitCode = {
+  /** Asked to stop, and stopped. */
+  STOPPED: 0,
+  /** Could not start (an address is taken, the data directory cannot be used), or lost its store. */
+  FAILED: 1,
+  /** Asked to stop twice: calls were cut. */
+  FORCED: 3,
+} as const;
+
+export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+export interface ServeOptions {
+  /** Default: the process. */
+  readonly signals?: SignalSource;
+  /** Default: JSON lines on the standard output. */
+  readonly log?: Logger;
+}
+
+/**
+ * Runs one server until SIGTERM or SIGINT: the first drains it, the second cuts what is left. Never rejects: what went
+ * wrong is in the log. The caller ends the process with the result, since nothing waits for a store that was lost.
+ */
+export async function serve(config: Config, options: ServeOptions = {}): Promise<ExitCode> {
+  const log = options.log ?? pino({ level: config.logLevel, base: undefined });
+  const stop = awaitSignals(options.signals ?? process);
+  try {
+    return await run(config, log, stop);
+  } catch (error) {
+    log.fatal({ err: error }, `cannot go on: ${(error as Error).message}`);
+    return ExitCode.FAILED;
+  } finally {
+    stop.end();
+  }
+}
+
+async function run(config: Config, log: Logger, stop: StopSignals): Promise<ExitCode> {
+  let lose: (error: Error) => void = () => undefined;
+  const lost = new Promise<never>((_, reject) => (lose = reject));
+  lost.catch(() => undefined); // Nobody may be waiting for it yet.
+  const store = await openSqliteStore({
+    dataDir: config.dataDir,
+    onFatal: (error) => lose(new Error('the store is lost', { cause: error })),
+  });
+  const exitCode = await Promise.race([serveStore(config, store, log, stop), lost]);
+  await Promise.race([store.close(), lost]);
+  return exitCode;
+}
+
+async function serveStore(config: Config, store: Store, log: Logger, stop: StopSignals): Promise<ExitCode> {
+  await prepareSystemTopics(store, config);
+  const server = createLeatServer({ config, log, services: leatServices({ config, store }) });
+  collectDefaultMetrics({ register: server.registry });
+  const ports = await server.start();
+  log.info({ ...ports, host: config.listen.host, dataDir: config.dataDir }, 'serving');
+  return untilStopped(server, stop, log);
+}
+
+async function untilStopped(server: RunningServer, stop: StopSignals, log: Logger): Promise<ExitCode> {
+  await stop.first;
+  log.info('draining: running calls end, new ones are refused; a second signal cuts them');
+  const drained = server.drain().then(() => ExitCode.STOPPED);
+  const exitCode = await Promise.race([drained, stop.second.then(() => ExitCode.FORCED)]);
+  await server.close();
+  log.info(exitCode === ExitCode.FORCED ? 'stopped at once' : 'stopped');
+  return exitCode;
+}

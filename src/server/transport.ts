@@ -1,0 +1,81 @@
+import type { ServerHttp2Session, ServerOptions } from 'node:http2';
+import { Server, type ChannelOptions, type ServerInterceptor } from '@grpc/grpc-js';
+
+/** Of every connection; what grpc-js leaves off or unlimited. Sizes in bytes, times in milliseconds. */
+export interface TransportLimits {
+  /** HTTP/2 flow-control windows, for receiving. */
+  readonly streamWindow: number;
+  readonly connectionWindow: number;
+  /** All header fields of a call together, each with 32 bytes of overhead. */
+  readonly maxMetadataSize: number;
+  readonly maxReceiveMessageSize: number;
+  readonly maxSendMessageSize: number;
+  readonly maxConcurrentStreams: number;
+  readonly keepaliveTime: number;
+  readonly keepaliveTimeout: number;
+  readonly maxConnectionAge: number;
+  readonly maxConnectionAgeGrace: number;
+  readonly maxConnectionIdle: number;
+}
+
+/** Options of a server whose transport is tuned. Needs `installTransportTuning`. */
+export function transportOptions(limits: TransportLimits, interceptors: readonly ServerInterceptor[]): ChannelOptions {
+  return {
+    [TUNING]: limits,
+    interceptors,
+    'grpc.max_concurrent_streams': limits.maxConcurrentStreams,
+    'grpc.max_receive_message_length': limits.maxReceiveMessageSize,
+    'grpc.max_send_message_length': limits.maxSendMessageSize,
+    'grpc.keepalive_time_ms': limits.keepaliveTime,
+    'grpc.keepalive_timeout_ms': limits.keepaliveTimeout,
+    'grpc.max_connection_age_ms': limits.maxConnectionAge,
+    'grpc.max_connection_age_grace_ms': limits.maxConnectionAgeGrace,
+    'grpc.max_connection_idle_ms': limits.maxConnectionIdle,
+    // forceShutdown knows the connections by it.
+    'grpc.enable_channelz': 1,
+  };
+}
+
+const TUNING = 'leat.transport';
+
+interface Internals {
+  readonly options: ChannelOptions;
+  commonServerOptions: ServerOptions;
+  createHttp2Server: ((credentials: unknown) => Http2Server) & { [installed]?: true };
+}
+
+interface Http2Server {
+  on(event: 'session', listener: (session: ServerHttp2Session) => void): void;
+}
+
+const installed = Symbol('leat.transport.installed');
+
+/**
+ * Wraps how grpc-js makes its HTTP/2 servers, since it reads no option for their windows and header limits
+ * (grpc-node pull request 3058 would). Servers without our options are left as they are. Repeating it is harmless.
+ */
+export function installTransportTuning(): void {
+  const prototype = Server.prototype as unknown as Internals;
+  const original = prototype.createHttp2Server;
+  if (original[installed]) return;
+  const tuned = function (this: Internals, credentials: unknown) {
+    const limits = this.options[TUNING] as TransportLimits | undefined;
+    if (limits === undefined) return original.call(this, credentials);
+    this.commonServerOptions = withLimits(this.commonServerOptions, limits);
+    const server = original.call(this, credentials);
+    server.on('session', (session) => session.setLocalWindowSize(limits.connectionWindow));
+    return server;
+  };
+  prototype.createHttp2Server = Object.assign(tuned, { [installed]: true as const });
+}
+
+function withLimits(options: ServerOptions, limits: TransportLimits): ServerOptions {
+  return {
+    ...options,
+    settings: {
+      ...options.settings,
+      initialWindowSize: limits.streamWindow,
+      maxHeaderListSize: limits.maxMetadataSize,
+    },
+  };
+}

@@ -1,0 +1,42 @@
+import { Metadata, status as Status, type StatusObject } from '@grpc/grpc-js';
+import { DETAILS_TRAILER, encodeStatus, errorInfo } from '../middleware/error-details.js';
+
+export type WireStatus = Pick<StatusObject, 'code' | 'details'> & Partial<Pick<StatusObject, 'metadata'>>;
+
+/** What grpc-js says by itself, told by how it begins, and how we say it. */
+const own: readonly (readonly [begin: string, code: Status, reason: string, advice: string])[] = [
+  ['Received message larger', Status.RESOURCE_EXHAUSTED, 'MESSAGE_TOO_LARGE', 'send smaller messages'],
+  ['Received message that decompresses', Status.RESOURCE_EXHAUSTED, 'MESSAGE_TOO_LARGE', 'send smaller messages'],
+  ['Received message compressed', Status.UNIMPLEMENTED, 'UNKNOWN_ENCODING', 'use identity, gzip or deflate'],
+  ['Failed to decompress', Status.INVALID_ARGUMENT, 'MALFORMED_MESSAGE', 'it is not what grpc-encoding says'],
+  ['Error deserializing', Status.INVALID_ARGUMENT, 'MALFORMED_MESSAGE', 'the message cannot be decoded'],
+  ['Received no request', Status.INVALID_ARGUMENT, 'MALFORMED_MESSAGE', 'send one message, then half-close'],
+  ['Received a second', Status.INVALID_ARGUMENT, 'MALFORMED_MESSAGE', 'send one message, then half-close'],
+  ['Invalid grpc-timeout', Status.INVALID_ARGUMENT, 'MALFORMED_DEADLINE', 'send digits and one of HMSmun'],
+  ['Sent message larger', Status.RESOURCE_EXHAUSTED, 'RESPONSE_TOO_LARGE', 'ask for less at once'],
+  ['Deadline exceeded', Status.DEADLINE_EXCEEDED, 'DEADLINE_EXCEEDED', ''],
+];
+
+/**
+ * The status as it goes out: with ErrorInfo, and with a text that can be sent. Statuses of our middleware have details
+ * already; this is for what grpc-js answers before or beside it.
+ */
+export function presentable(status: WireStatus): WireStatus {
+  const details = wellFormed(status.details);
+  if (status.code === Status.OK || status.metadata?.get(DETAILS_TRAILER).length) return { ...status, details };
+  const [, code, reason, advice] = own.find(([begin]) => details.startsWith(begin)) ?? [
+    '',
+    status.code,
+    Status[status.code],
+    '',
+  ];
+  const text = advice === '' ? details : `${details}; ${advice}`;
+  const metadata = status.metadata?.clone() ?? new Metadata();
+  metadata.set(DETAILS_TRAILER, Buffer.from(encodeStatus(code, text, [errorInfo(reason)])));
+  return { code, details: text, metadata };
+}
+
+/** grpc-js calls encodeURI, which throws on half a surrogate pair, outside of any handler. */
+function wellFormed(text: string): string {
+  return text.slice(0, 1_024).replace(/\p{Surrogate}/gu, '\uFFFD');
+}
