@@ -4,7 +4,7 @@ import { yieldToEventLoop } from './pacing.js';
 import { createReaderStates } from './reader-state.js';
 import type { ReaderState } from './reader-state.js';
 import { createWake } from './wake.js';
-import type { OnWake, Wake } from './wake.js';
+import type { Wake } from './wake.js';
 
 export type { ReaderState } from './reader-state.js';
 
@@ -30,7 +30,7 @@ export interface TailSource<P extends TailPage> {
   /** Reads on after an offset, up to the head, the bounds, or whatever the source holds to be a page. */
   readPage(after: number, bounds: PageBounds): Promise<P>;
   /** A hint that the log grew. Hints may come late, merged, for nothing, or not at all. */
-  readonly onWake: OnWake;
+  onWake(callback: () => void): () => void;
 }
 
 export interface TailOptions {
@@ -66,7 +66,7 @@ export function tail<P extends TailPage>(
   source: TailSource<P>,
   options: TailOptions,
 ): AsyncGenerator<TailItem<P>, void, undefined> {
-  const wake = createWake(source.onWake);
+  const wake = createWake((callback) => source.onWake(callback));
   return closeFirst(readOn(source, options, wake), () => wake.close());
 }
 

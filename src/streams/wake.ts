@@ -2,9 +2,6 @@ import { execute } from 'abort-controller-x';
 import { yieldToEventLoop } from './pacing.js';
 import { timerMs } from './timers.js';
 
-/** Subscribes a callback to a hint that there may be more to read. Returns the function that ends it. */
-export type OnWake = (callback: () => void) => () => void;
-
 /**
  * Remembers that a hint came while its owner was busy. Call `arm`, then read, then `wait`: what is written after the
  * read ends the wait, whether the hint came before the wait or during it.
@@ -22,7 +19,8 @@ export interface Wake {
   close(): void;
 }
 
-export function createWake(onWake: OnWake): Wake {
+/** `onWake` subscribes to hints that there may be more to read, and returns the function that ends it. */
+export function createWake(onWake: (callback: () => void) => () => void): Wake {
   let woken = false;
   let closed = false;
   let endWait: (() => void) | undefined;
