@@ -1,45 +1,8 @@
-import { getEventListeners } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { tail } from '../../src/streams/tail.js';
-import type { TailItem, TailOptions } from '../../src/streams/tail.js';
 import { ModelLog } from './model-log.js';
-import type { ModelPage } from './model-log.js';
-
-const never = 2 ** 31 - 1;
-
-function setUp(log: ModelLog, options: Partial<TailOptions> = {}) {
-  const abort = new AbortController();
-  const items = tail(log, { after: 0, follow: true, heartbeatMs: never, signal: abort.signal, ...options });
-  return { abort, items };
-}
-
-async function take(items: AsyncGenerator<TailItem<ModelPage>, void>): Promise<TailItem<ModelPage>> {
-  const { done, value } = await items.next();
-  if (done === true) throw new Error('the tail ended');
-  return value;
-}
-
-async function collect(items: AsyncGenerator<TailItem<ModelPage>, void>): Promise<TailItem<ModelPage>[]> {
-  const all: TailItem<ModelPage>[] = [];
-  for await (const item of items) all.push(item);
-  return all;
-}
-
-function timers(): number {
-  return process.getActiveResourcesInfo().filter((name) => name === 'Timeout' || name === 'Immediate').length;
-}
-
-/** What of a tail could outlive it. */
-function leftovers(log: ModelLog, signal: AbortSignal) {
-  return { subscriptions: log.subscriptions, listeners: getEventListeners(signal, 'abort').length, timers: timers() };
-}
-
-/** Turns until the tail waits at the head. */
-async function untilWaiting(log: ModelLog, reads: number): Promise<void> {
-  while (log.reads < reads || log.reading > 0) await turn();
-  await turn();
-}
+import { collect, collectStates, leftovers, never, setUp, take, timers, untilWaiting } from './tail-helpers.js';
 
 describe('tail', () => {
   it('yields at once on an empty log, live', async () => {
@@ -207,78 +170,5 @@ describe('tail', () => {
     log.append(true);
     expect((await next).page.matches).toEqual([1]);
     await items.return();
-  });
-});
-
-async function collectStates(items: AsyncGenerator<TailItem<ModelPage>, void>, count: number): Promise<string[]> {
-  const states: string[] = [];
-  while (states.length < count) states.push((await take(items)).state);
-  return states;
-}
-
-describe('a tail that is ended', () => {
-  const stages: readonly [string, (log: ModelLog) => Promise<void>][] = [
-    ['while it reads', async () => undefined],
-    ['while it waits at the head', (log) => untilWaiting(log, 2)],
-  ];
-
-  it.each(stages)('throws AbortError on abort %s, and leaves nothing behind', async (_stage, reach) => {
-    const log = new ModelLog({ turnsBefore: 2 });
-    const { abort, items } = setUp(log);
-    const before = timers();
-    await take(items);
-    const next = items.next();
-    log.ring();
-    await reach(log);
-    expect(log.subscriptions).toBe(1);
-    abort.abort();
-    await expect(next).rejects.toMatchObject({ name: 'AbortError' });
-    await untilWaiting(log, 0);
-    expect(leftovers(log, abort.signal)).toEqual({ subscriptions: 0, listeners: 0, timers: before });
-  });
-
-  it.each(stages)('ends by return() %s, and leaves nothing behind', async (_stage, reach) => {
-    const log = new ModelLog({ turnsBefore: 2 });
-    const { abort, items } = setUp(log);
-    const before = timers();
-    await take(items);
-    const next = items.next();
-    log.ring();
-    await reach(log);
-    expect(log.subscriptions).toBe(1);
-    await items.return();
-    expect((await next).done).toBe(true);
-    await untilWaiting(log, 0);
-    expect(leftovers(log, abort.signal)).toEqual({ subscriptions: 0, listeners: 0, timers: before });
-  });
-
-  it('leaves nothing behind when a loop over it breaks', async () => {
-    const log = new ModelLog();
-    const { abort, items } = setUp(log);
-    const before = timers();
-    for await (const { state } of items) if (state === 'live') break;
-    expect(leftovers(log, abort.signal)).toEqual({ subscriptions: 0, listeners: 0, timers: before });
-  });
-
-  it('never subscribes if it was aborted before, was ended before its first item, or does not follow', async () => {
-    const log = new ModelLog();
-    const aborted = setUp(log);
-    aborted.abort.abort();
-    await expect(aborted.items.next()).rejects.toMatchObject({ name: 'AbortError' });
-    const returned = setUp(log);
-    await returned.items.return();
-    expect((await returned.items.next()).done).toBe(true);
-    await collect(setUp(log, { follow: false }).items);
-    expect(log.reads).toBe(1);
-    expect(log.subscriptions).toBe(0);
-  });
-
-  it('is aborted between two items, too', async () => {
-    const log = new ModelLog();
-    const { abort, items } = setUp(log);
-    await take(items);
-    abort.abort();
-    await expect(items.next()).rejects.toMatchObject({ name: 'AbortError' });
-    expect(log.subscriptions).toBe(0);
   });
 });
