@@ -1,0 +1,21 @@
+#!/usr/bin/env node
+import { exitCodes } from './cli-error.js';
+import { runCli } from './run-cli.js';
+import type { Interrupt } from './session.js';
+
+process.exitCode = await runCli(process.argv.slice(2), process, listenForSignals());
+
+function listenForSignals(): Interrupt {
+  const controller = new AbortController();
+  const onSignal = () => {
+    // Whoever asks twice does not want to wait for an answer of the server.
+    if (controller.signal.aborted) process.exit(exitCodes.interrupted);
+    controller.abort();
+  };
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  signals.forEach((signal) => process.on(signal, onSignal));
+  return {
+    signal: controller.signal,
+    release: () => signals.forEach((signal) => process.off(signal, onSignal)),
+  };
+}

@@ -1,0 +1,76 @@
+import { Status } from 'nice-grpc';
+import { readCallError, type CallError } from '../client/call-error.js';
+import { CliError, exitCodes } from './cli-error.js';
+import { escapeText } from './escape-text.js';
+
+/** What the user is told about a failure, and what the process exits with. */
+export interface Presentation {
+  /** The first begins with "error: "; further ones are indented. */
+  readonly lines: readonly string[];
+  readonly exitCode: number;
+}
+
+/** Every failure as one line: what went wrong, the reason, what to do. Field violations follow, a line each. */
+export function presentError(error: unknown, address: string): Presentation {
+  const failure = readCallError(error);
+  if (failure !== undefined) return presentCallError(failure, address);
+  if (error instanceof CliError) {
+    return present(error.message, error.exitCode, error.notes);
+  }
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  const message = error instanceof Error ? error.message : String(error);
+  return present(code === undefined ? `unexpected: ${message}` : message, exitCodes.failed);
+}
+
+/** "offset 3 is trimmed (OUT_OF_RANGE, OFFSET_TRIMMED); do this". */
+export function describeCallError(failure: CallError, address: string): string {
+  const because = [Status[failure.code], failure.reason].filter((part) => part !== undefined).join(', ');
+  const hint = hintFor(failure);
+  return `${describeMessage(failure, address)} (${because})${hint === undefined ? '' : `; ${hint}`}`;
+}
+
+function presentCallError(failure: CallError, address: string): Presentation {
+  const notes = failure.violations.map(({ field, description }) => `${field}: ${description}`);
+  return present(describeCallError(failure, address), exitCodeFor(failure), notes);
+}
+
+export function exitCodeFor(failure: CallError): number {
+  switch (failure.code) {
+    case Status.UNAVAILABLE:
+      return exitCodes.unreachable;
+    case Status.INVALID_ARGUMENT:
+      return exitCodes.usage;
+    case Status.NOT_FOUND:
+      return exitCodes.notFound;
+    case Status.ALREADY_EXISTS:
+    case Status.ABORTED:
+      return exitCodes.conflict;
+    default:
+      return exitCodes.failed;
+  }
+}
+
+/** What grpc-js says about a failed connection, without its own wrapping. */
+function describeMessage({ message }: CallError, address: string): string {
+  const [, cause] =
+    /^No connection established\. Last error: (?:Error: )?(.*?)\. Resolution note:/s.exec(message) ?? [];
+  return cause === undefined ? message || 'the call failed' : `cannot reach ${address}: ${cause}`;
+}
+
+function hintFor(failure: CallError): string | undefined {
+  const { metadata, reason } = failure;
+  if (failure.code === Status.UNAVAILABLE && reason === undefined) {
+    return 'start a server with "leat serve", or say where it is with --address';
+  }
+  if (reason === 'OFFSET_TRIMMED') return `start with --from first or --from ${metadata.first_offset ?? 'OFFSET'}`;
+  if (reason === 'OFFSET_BEYOND_HEAD') return 'start with --from now to read what is new';
+  if (reason === 'EPOCH_CHANGED') return 'the token is from before a restore: start with --from an offset or a time';
+  if (reason === 'ETAG_MISMATCH') return 'get it again, then repeat the change with the new etag';
+  if (failure.code === Status.UNAUTHENTICATED) return 'the server wants to know who calls';
+  if (failure.retryAfterMs !== undefined) return `try again in ${Math.ceil(failure.retryAfterMs / 1000)} s`;
+  return undefined;
+}
+
+function present(message: string, exitCode: number, notes: readonly string[] = []): Presentation {
+  return { lines: [`error: ${escapeText(message)}`, ...notes.map((note) => `  ${escapeText(note)}`)], exitCode };
+}

@@ -1,0 +1,68 @@
+import { readFileSync } from 'node:fs';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { escapeText } from './escape-text.js';
+import { addPublishCommand } from './publish.js';
+import type { Session } from './session.js';
+import { addTailCommand } from './tail.js';
+import { addTopicsCommand } from './topics.js';
+import { addUserCommand } from './user.js';
+
+/** The command line, one command per file. Rejects with CommanderError instead of ending the process. */
+export function createProgram(session: Session): Command {
+  const { stdout, stderr } = session.terminal;
+  const program = new Command('leat')
+    .description('Users, durable events, files and chat over gRPC, on streams that survive.')
+    .version(packageVersion(), '--version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .addOption(addressOption())
+    .addOption(userOption())
+    .configureOutput({
+      writeOut: (text) => void stdout.write(text),
+      writeErr: (text) => void stderr.write(text),
+      outputError: (text, write) => write(`${escapeText(text.trim().replaceAll('\n', ' '))}; see --help\n`),
+    })
+    .exitOverride()
+    .addHelpText('after', footer);
+  addPublishCommand(program, session);
+  addTailCommand(program, session);
+  addUserCommand(program, session);
+  addTopicsCommand(program, session);
+  return program;
+}
+
+const footer = `
+Exit codes:
+  0    done; also a followed tail that was ended, and output that nobody reads any more
+  1    the server refused it, or failed
+  2    wrong usage: flags, values, or input that cannot be read
+  3    no server there, or it is shutting down: try again later
+  4    what was named does not exist
+  5    it exists already, or somebody else was faster
+  130  interrupted before it was done
+
+Examples:
+  $ leat serve
+  $ echo hello | leat publish greetings
+  $ leat tail greetings --follow`;
+
+function addressOption(): Option {
+  return new Option('--address <host:port>', 'where the server is')
+    .env('LEAT_ADDRESS')
+    .default('127.0.0.1:50051')
+    .argParser((text) => {
+      if (!/^\S+:\d{1,5}$/.test(text)) throw new InvalidArgumentError('Give HOST:PORT.');
+      return text;
+    });
+}
+
+function userOption(): Option {
+  return new Option('--user <name>', 'who calls, where authentication is off').env('LEAT_USER').argParser((text) => {
+    if (!/^[\x20-\x7e]*$/.test(text)) throw new InvalidArgumentError('Give printable ASCII.');
+    return text;
+  });
+}
+
+function packageVersion(): string {
+  const file = new URL('../../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}

@@ -1,0 +1,103 @@
+import { Status } from 'nice-grpc';
+import { readCallError } from '../client/call-error.js';
+import type {
+  DeepPartial,
+  EventServiceClient,
+  PublishEventsRequest,
+  TopicPublished,
+} from '../../gen/leat/v1/event_service.js';
+import type { Batch } from './batch-lines.js';
+import type { BatchSource } from './batch-source.js';
+
+/** What became of the lines so far. */
+export interface PublishTotals {
+  /** Lines that are durable: the first so many. */
+  durableLines: number;
+  /** Lines behind them that were sent, and of which nobody said what became. */
+  unknownLines: number;
+  accepted: bigint;
+  duplicates: bigint;
+  /** 0 if nothing was appended. */
+  firstOffset: bigint;
+  lastOffset: bigint;
+}
+
+export function createTotals(): PublishTotals {
+  return { durableLines: 0, unknownLines: 0, accepted: 0n, duplicates: 0n, firstOffset: 0n, lastOffset: 0n };
+}
+
+/** When a call half-closes and waits for its answer: what is not answered yet stays below both. */
+export interface CallLimits {
+  readonly maxBytes: number;
+  readonly maxMs: number;
+}
+
+/**
+ * Sends batches to a topic over as many calls of PublishEvents as it takes, one after the other, and keeps `totals`
+ * up to date with what is durable. Throws the error of the first call that fails.
+ */
+export async function publishBatches(
+  events: EventServiceClient,
+  topic: string,
+  source: BatchSource,
+  limits: CallLimits,
+  totals: PublishTotals,
+): Promise<void> {
+  while (await source.ready()) await publishCall(events, topic, source, limits, totals);
+}
+
+async function publishCall(
+  events: EventServiceClient,
+  topic: string,
+  source: BatchSource,
+  limits: CallLimits,
+  totals: PublishTotals,
+): Promise<void> {
+  const turn = new AbortController();
+  const timer = setTimeout(() => turn.abort(), limits.maxMs);
+  const sent: Batch['events']['length'][] = [];
+  async function* requests(): AsyncGenerator<DeepPartial<PublishEventsRequest>> {
+    for (let bytes = 0; bytes < limits.maxBytes;) {
+      const batch = await source.take(turn.signal);
+      if (batch === undefined) return;
+      bytes += batch.bytes;
+      sent.push(batch.events.length);
+      yield { topic, events: batch.events };
+    }
+  }
+  try {
+    const { topics, duplicates } = await events.publishEvents(requests());
+    totals.durableLines += sum(sent);
+    totals.duplicates += duplicates;
+    addTopics(totals, topics);
+  } catch (error) {
+    addFailure(totals, sent, error);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    turn.abort();
+  }
+}
+
+function addFailure(totals: PublishTotals, sent: readonly number[], error: unknown): void {
+  const failure = readCallError(error);
+  if (failure?.progress !== undefined) {
+    totals.durableLines += sum(sent.slice(0, Number(failure.progress.committedMessages)));
+    addTopics(totals, failure.progress.topics);
+  } else if (!(failure?.code === Status.UNAVAILABLE && failure.message.startsWith('No connection established'))) {
+    totals.unknownLines = sum(sent);
+  }
+}
+
+function addTopics(totals: PublishTotals, topics: readonly TopicPublished[]): void {
+  for (const { accepted, firstOffset, lastOffset } of topics) {
+    totals.accepted += accepted;
+    if (accepted === 0n) continue;
+    if (totals.firstOffset === 0n) totals.firstOffset = firstOffset;
+    totals.lastOffset = lastOffset;
+  }
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

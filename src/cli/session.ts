@@ -1,0 +1,76 @@
+import type { Readable, Writable } from 'node:stream';
+import { connect, type LeatClient } from '../client/connect.js';
+import { exitCodes } from './cli-error.js';
+import { escapeText } from './escape-text.js';
+import { createOutput, type Output } from './output.js';
+
+/** The streams that a command line runs in; `process` has them. */
+export interface Terminal {
+  readonly stdin: Readable & { readonly isTTY?: boolean };
+  readonly stdout: Writable & { readonly isTTY?: boolean };
+  readonly stderr: Writable & { readonly isTTY?: boolean };
+}
+
+/** How the user ends a command. */
+export interface Interrupt {
+  readonly signal: AbortSignal;
+  /** Leaves Ctrl-C and SIGTERM to somebody else. */
+  release(): void;
+}
+
+export interface GlobalOptions {
+  readonly address: string;
+  readonly user?: string;
+}
+
+/** What one run of the command line gives to its command. */
+export interface Session {
+  readonly terminal: Terminal;
+  readonly output: Output;
+  readonly interrupt: Interrupt;
+  /** Aborts at Ctrl-C, and when the reader of the output went away. */
+  readonly signal: AbortSignal;
+  /** True once the reader of the output went away. */
+  outputClosed(): boolean;
+  /** A client for the global options; closed with the session. */
+  client(options: GlobalOptions): LeatClient;
+  /** One line for the person at the terminal, beside the results. */
+  notice(line: string): void;
+  /** Sets or tells what the process exits with if the command does not fail. Default: 0. */
+  exitCode(code?: number): number;
+  close(): void;
+}
+
+export function createSession(terminal: Terminal, interrupt: Interrupt): Session {
+  const ended = new AbortController();
+  const end = () => ended.abort();
+  const clients: LeatClient[] = [];
+  let outputClosed = false;
+  let exitCode: number = exitCodes.done;
+  const output = createOutput(terminal.stdout, () => {
+    outputClosed = true;
+    end();
+  });
+  const ignore = () => undefined; // Nobody reads the notices: there is no place left to say so.
+  terminal.stderr.on('error', ignore);
+  interrupt.signal.addEventListener('abort', end);
+  if (interrupt.signal.aborted) end();
+  return {
+    terminal,
+    output,
+    interrupt,
+    signal: ended.signal,
+    outputClosed: () => outputClosed,
+    client(options) {
+      const client = connect(options);
+      clients.push(client);
+      return client;
+    },
+    notice: (line) => void terminal.stderr.write(`${escapeText(line)}\n`),
+    exitCode: (code = exitCode) => (exitCode = code),
+    close() {
+      interrupt.signal.removeEventListener('abort', end);
+      clients.forEach((client) => client.close());
+    },
+  };
+}

@@ -1,0 +1,91 @@
+import { isAbortError } from 'abort-controller-x';
+import { Option, type Command } from 'commander';
+import type { EventRecord, Start } from '../../gen/leat/v1/event.js';
+import type { DeepPartial, ListEventsRequest } from '../../gen/leat/v1/event_service.js';
+import { followEvents, type Cut } from '../client/follow-events.js';
+import { readCallError } from '../client/call-error.js';
+import { formatCloudEvent } from './cloud-event.js';
+import { formatEvent } from './format-event.js';
+import { collect, parseCount, parseFrom, parsePair, parseUntil } from './parse-values.js';
+import type { GlobalOptions, Session } from './session.js';
+
+interface TailOptions extends GlobalOptions {
+  readonly from?: Start;
+  readonly last?: bigint;
+  readonly type?: string[];
+  readonly subject?: string[];
+  readonly attribute?: Map<string, string>;
+  readonly limit?: bigint;
+  readonly until?: ListEventsRequest['end'];
+  readonly follow?: boolean;
+  readonly json?: boolean;
+}
+
+export function addTailCommand(program: Command, session: Session): void {
+  program
+    .command('tail')
+    .summary('print the events of a topic, and follow it')
+    .description(
+      'Prints the events of TOPIC, one a line: offset, commit time, type, payload. Without --from and --last it begins\n' +
+        'with the first event that is kept; without --follow it ends at the last one. A followed topic goes on where it\n' +
+        'was after a lost connection or a restarted server, with nothing lost and nothing twice. Ctrl-C ends it.',
+    )
+    .argument('<topic>', 'for example "orders/eu" or "sys/users"')
+    .addOption(
+      new Option('--from <place>', 'where to begin: an offset, a time, a resume token, "first" or "now"')
+        .argParser(parseFrom)
+        .conflicts('last'),
+    )
+    .option('--last <n>', 'begin with the last N events, counted before the filter', parseCount)
+    .option('--type <type>', 'only this type; "order.*" for all that begin so; may be repeated', collect)
+    .option('--subject <subject>', 'only this subject; may be repeated', collect)
+    .option('--attribute <key=value>', 'only with this attribute; may be repeated', parsePair)
+    .option('--limit <n>', 'end after N events; 0 is no limit', parseCount)
+    .option('--until <place>', 'end before this offset or time', parseUntil)
+    .option('-f, --follow', 'stay, and print what is new')
+    .option('--json', 'print CloudEvents 1.0 JSON, one object a line')
+    .addHelpText('after', examples)
+    .action((topic: string, _options: unknown, command: Command) =>
+      tail(session, topic, command.optsWithGlobals<TailOptions>()),
+    );
+}
+
+const examples = `
+Examples:
+  $ leat tail orders --last 10
+  $ leat tail orders --follow --type 'order.*'
+  $ leat tail orders --from 2026-01-31T12:00:00Z --until 2026-02-01
+  $ leat tail orders --json | jq -r 'select(.data.total > 100) | .id'
+  $ leat tail sys/users --from now --follow`;
+
+async function tail(session: Session, topic: string, options: TailOptions): Promise<void> {
+  const { output, signal } = session;
+  const format = options.json ? (record: EventRecord) => formatCloudEvent(topic, record) : formatEvent;
+  let resumeToken: string | undefined;
+  try {
+    const onCut = (cut: Cut) => session.notice(describeCut(cut));
+    for await (const page of followEvents(session.client(options).events, listRequest(topic, options), {
+      signal,
+      onCut,
+    })) {
+      if (page.records.length > 0)
+        await output.write(page.records.map((record) => `${format(record)}\n`).join(''), signal);
+      ({ resumeToken } = page);
+    }
+  } catch (error) {
+    if (!isAbortError(error) || !options.follow) throw error;
+    const interactive = session.terminal.stderr.isTTY === true && !session.outputClosed();
+    if (interactive && resumeToken) session.notice(`go on with: leat tail ${topic} --follow --from ${resumeToken}`);
+  }
+}
+
+function listRequest(topic: string, options: TailOptions): DeepPartial<ListEventsRequest> {
+  const { type: types, subject: subjects, attribute: attributes, from, last, until: end, limit, follow } = options;
+  const start: Start | undefined = last === undefined ? from : { position: { $case: 'last', value: last } };
+  return { topic, start, filter: { types, subjects, attributes }, end, limit, follow };
+}
+
+function describeCut({ error, attempt, delayMs }: Cut): string {
+  const reason = readCallError(error)?.message ?? 'the stream ended before its end';
+  return `connection lost (${reason}); going on where it was in ${(delayMs / 1000).toFixed(1)} s (try ${attempt})`;
+}
