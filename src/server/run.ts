@@ -2,11 +2,11 @@ import { pino, type Logger } from 'pino';
 import { collectDefaultMetrics } from 'prom-client';
 import type { Config } from '../config.js';
 import { openSqliteStore } from '../store/sqlite/index.js';
+import { ensureSystemTopics } from '../domain/topics/system-topics.js';
 import type { Store } from '../store/store.js';
 import { createLeatServer, type RunningServer } from './leat-server.js';
 import { leatServices } from './services.js';
 import { awaitSignals, type SignalSource, type StopSignals } from './signals.js';
-import { prepareSystemTopics } from './system-topics.js';
 
 /** How `serve` ended; the process's exit code. */
 export const ExitCode = {
@@ -58,7 +58,7 @@ async function run(config: Config, log: Logger, stop: StopSignals): Promise<Exit
 }
 
 async function serveStore(config: Config, store: Store, log: Logger, stop: StopSignals): Promise<ExitCode> {
-  await prepareSystemTopics(store, config);
+  await ensureSystemTopics(store, { maxAgeMs: config.sysMaxAge });
   const server = createLeatServer({ config, log, services: leatServices({ config, store }) });
   collectDefaultMetrics({ register: server.registry });
   const ports = await server.start();

@@ -1,6 +1,10 @@
+import { EventServiceDefinition } from '../../gen/leat/v1/event_service.js';
+import { UserServiceDefinition } from '../../gen/leat/v1/user_service.js';
 import type { Config } from '../config.js';
+import { createEventService, eventCodecs } from '../services/event-service.js';
+import { createUserService } from '../services/user-service.js';
 import type { Store } from '../store/store.js';
-import type { ServedService } from './served-service.js';
+import { type ServedService, served } from './served-service.js';
 
 export interface ServiceDeps {
   readonly config: Config;
@@ -8,6 +12,17 @@ export interface ServiceDeps {
 }
 
 /** All services of Leat. */
-export function leatServices(_deps: ServiceDeps): readonly ServedService[] {
-  return [];
+export function leatServices({ config, store }: ServiceDeps): readonly ServedService[] {
+  return [
+    served(UserServiceDefinition, createUserService({ store })),
+    served(
+      EventServiceDefinition,
+      createEventService({
+        store,
+        limits: { maxPayloadBytes: config.maxEventSize },
+        heartbeatMs: config.heartbeatInterval,
+      }),
+      eventCodecs,
+    ),
+  ];
 }
