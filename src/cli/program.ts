@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { escapeText } from './escape-text.js';
 import { addPublishCommand } from './publish.js';
+import { addServeCommand } from './serve.js';
 import type { Session } from './session.js';
 import { addTailCommand } from './tail.js';
 import { addTopicsCommand } from './topics.js';
@@ -23,6 +24,7 @@ export function createProgram(session: Session): Command {
     })
     .exitOverride()
     .addHelpText('after', footer);
+  addServeCommand(program, session);
   addPublishCommand(program, session);
   addTailCommand(program, session);
   addUserCommand(program, session);

@@ -14,7 +14,7 @@ export async function runCli(args: readonly string[], terminal: Terminal, interr
   const program = createProgram(session);
   try {
     await program.parseAsync(args, { from: 'user' });
-    return session.exitCode();
+    return exitCodes.done;
   } catch (error) {
     return report(error, session, program.opts<GlobalOptions>().address);
   } finally {

@@ -1,6 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
 import { connect, type LeatClient } from '../client/connect.js';
-import { exitCodes } from './cli-error.js';
 import { escapeText } from './escape-text.js';
 import { createOutput, type Output } from './output.js';
 
@@ -36,8 +35,6 @@ export interface Session {
   client(options: GlobalOptions): LeatClient;
   /** One line for the person at the terminal, beside the results. */
   notice(line: string): void;
-  /** Sets or tells what the process exits with if the command does not fail. Default: 0. */
-  exitCode(code?: number): number;
   close(): void;
 }
 
@@ -46,7 +43,6 @@ export function createSession(terminal: Terminal, interrupt: Interrupt): Session
   const end = () => ended.abort();
   const clients: LeatClient[] = [];
   let outputClosed = false;
-  let exitCode: number = exitCodes.done;
   const output = createOutput(terminal.stdout, () => {
     outputClosed = true;
     end();
@@ -67,7 +63,6 @@ export function createSession(terminal: Terminal, interrupt: Interrupt): Session
       return client;
     },
     notice: (line) => void terminal.stderr.write(`${escapeText(line)}\n`),
-    exitCode: (code = exitCode) => (exitCode = code),
     close() {
       interrupt.signal.removeEventListener('abort', end);
       clients.forEach((client) => client.close());
