@@ -40,7 +40,7 @@ const rooms = {
     'streams',
   ],
   client: ['gen'],
-  cli: ['client', 'gen'],
+  cli: ['client', 'gen', 'cli/serve.ts'],
   'cli/serve.ts': ['cli', 'config.ts', 'server'],
 };
 

@@ -30,8 +30,14 @@ export function describeCallError(failure: CallError, address: string): string {
 }
 
 function presentCallError(failure: CallError, address: string): Presentation {
-  const notes = failure.violations.map(({ field, description }) => `${field}: ${description}`);
+  const notes = describeViolations(failure);
   return present(describeCallError(failure, address), exitCodeFor(failure), notes);
+}
+
+/** A line each; none for one alone, which the message tells already. */
+export function describeViolations({ violations }: CallError): string[] {
+  if (violations.length < 2) return [];
+  return violations.map(({ field, description }) => `${field}: ${description}`);
 }
 
 export function exitCodeFor(failure: CallError): number {
@@ -65,8 +71,6 @@ function hintFor(failure: CallError): string | undefined {
   if (reason === 'OFFSET_TRIMMED') return `start with --from first or --from ${metadata.first_offset ?? 'OFFSET'}`;
   if (reason === 'OFFSET_BEYOND_HEAD') return 'start with --from now to read what is new';
   if (reason === 'EPOCH_CHANGED') return 'the token is from before a restore: start with --from an offset or a time';
-  if (reason === 'ETAG_MISMATCH') return 'get it again, then repeat the change with the new etag';
-  if (failure.code === Status.UNAUTHENTICATED) return 'the server wants to know who calls';
   if (failure.retryAfterMs !== undefined) return `try again in ${Math.ceil(failure.retryAfterMs / 1000)} s`;
   return undefined;
 }

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
-import { readCallError } from '../client/call-error.js';
+import { readCallError, type CallError } from '../client/call-error.js';
 import type { Event } from '../../gen/leat/v1/event.js';
 import type { DeepPartial } from '../../gen/leat/v1/event_service.js';
 import { batchLines } from './batch-lines.js';
@@ -11,7 +11,7 @@ import { decodeUtf8 } from './cloud-event.js';
 import { parseEnvelope } from './envelope.js';
 import { parsePair } from './parse-values.js';
 import { createTotals, publishBatches, type PublishTotals } from './publish-batches.js';
-import { describeCallError, exitCodeFor } from './present-error.js';
+import { describeCallError, describeViolations, exitCodeFor } from './present-error.js';
 import type { GlobalOptions, Session } from './session.js';
 import { splitLines } from './split-lines.js';
 
@@ -109,8 +109,8 @@ function explain(error: unknown, totals: PublishTotals, address: string): Error 
   const failure = readCallError(error);
   const notes = progressNotes(totals);
   if (failure !== undefined) {
-    const violations = failure.violations.map(({ field, description }) => `${atLine(field, totals)}: ${description}`);
-    return new CliError(describeCallError(failure, address), exitCodeFor(failure), [...violations, ...notes]);
+    const told = withLines(failure, totals);
+    return new CliError(describeCallError(told, address), exitCodeFor(told), [...describeViolations(told), ...notes]);
   }
   const code = (error as NodeJS.ErrnoException).code;
   if (error instanceof CliError) return new CliError(error.message, error.exitCode, notes);
@@ -120,7 +120,8 @@ function explain(error: unknown, totals: PublishTotals, address: string): Error 
 
 function progressNotes({ durableLines, unknownLines }: PublishTotals): string[] {
   const next = durableLines + 1;
-  const durable = durableLines === 0 ? 'nothing was published' : `lines 1 to ${durableLines} are durable`;
+  if (unknownLines + durableLines === 0) return ['nothing was published'];
+  const durable = durableLines === 1 ? 'line 1 is durable' : `lines 1 to ${durableLines} are durable`;
   if (unknownLines === 0) return [`${durable}; go on from line ${next}`];
   const unknown = `lines ${next} to ${durableLines + unknownLines} may be durable too, nobody answered for them`;
   const known = durableLines === 0 ? '' : `${durable}; `;
@@ -128,10 +129,11 @@ function progressNotes({ durableLines, unknownLines }: PublishTotals): string[] 
 }
 
 /** "events[3].type" of the batch that failed, which is the one behind what is durable, as the line it came from. */
-function atLine(field: string, { durableLines }: PublishTotals): string {
-  return field
-    .replace(/^events\[(\d+)\]\.?/, (_all, index: string) => `line ${durableLines + 1 + Number(index)} `)
-    .trim();
+function withLines(failure: CallError, { durableLines }: PublishTotals): CallError {
+  const atLine = (text: string) =>
+    text.replace(/^events\[(\d+)\]\.?/, (_all, index: string) => `line ${durableLines + 1 + Number(index)}: `);
+  const violations = failure.violations.map(({ field, description }) => ({ field: atLine(field), description }));
+  return { ...failure, message: atLine(failure.message), violations };
 }
 
 function textSummary(topic: string, { durableLines, accepted, duplicates, ...totals }: PublishTotals): string {

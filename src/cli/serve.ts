@@ -11,7 +11,10 @@ export function addServeCommand(program: Command, session: Session): void {
       'Runs the service until SIGTERM or Ctrl-C: the first drains it, the second cuts what is left. Logs JSON lines.\n' +
         'Every option can be given as a flag, in the environment, or in a JSON file (LEAT_CONFIG), in this order.',
     )
-    .addHelpText('after', '\nExamples:\n  $ leat serve\n  $ leat serve --data-dir /var/lib/leat --listen 0.0.0.0:50051 --insecure')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ leat serve\n  $ leat serve --data-dir /var/lib/leat --listen 0.0.0.0:50051 --insecure',
+    )
     .action((_options: unknown, self: Command) => serve(session, self.opts()));
   configOptions.map(flagOf).forEach((flag) => command.addOption(flag));
 }
