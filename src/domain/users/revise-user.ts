@@ -4,8 +4,11 @@ import { type DomainError, isDomainError } from '../errors.js';
 import { etagMismatch, userNotFound } from './user-errors.js';
 import type { UserTarget } from './user-requests.js';
 
-/** Calls of this process take turns, so only another process on the same store can come between. */
-const MAX_ATTEMPTS = 8;
+/**
+ * Calls of this process take turns, so only other processes on the same store can come between. Of n that meet one gets
+ * through each time, so among ten the unluckiest of 30,000 changes fails.
+ */
+const MAX_ATTEMPTS = 100;
 
 /**
  * Reads a user and writes what `change` makes of it, again from the start if the user was changed in between.
