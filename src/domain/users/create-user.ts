@@ -30,13 +30,10 @@ export async function createUser(
   { caller, nowMs }: { caller: string; nowMs: number },
 ): Promise<CreatedUser> {
   const time = timestampFromMs(nowMs);
-  const content = { ...fields, attributes: new Map(fields.attributes) };
-  const user = User.create({
-    userId: userId || uuidv7({ msecs: nowMs }),
-    createTime: time,
-    updateTime: time,
-    ...content,
-  });
+  const { name, email } = fields;
+  const attributes = new Map(fields.attributes);
+  const id = userId || uuidv7({ msecs: nowMs });
+  const user = User.create({ userId: id, name, email, attributes, createTime: time, updateTime: time });
   const creation = { user, createDigest: creationDigest(fields), caller };
   const existing = await store.user(user.userId);
   return existing ? repeated(existing, creation) : add(store, creation);

@@ -17,8 +17,6 @@ import { checkEmail, checkName, checkUserId } from './user-rules.js';
 
 // Each function turns a request into what was asked for, or throws all that is wrong with it.
 
-const NO_FIELDS: UserFields = { name: '', email: '', attributes: new Map() };
-
 export interface NewUser {
   /** Empty: the service makes one. */
   readonly userId: string;
@@ -88,6 +86,7 @@ export function readListUsers(epoch: string, { pageSize, pageToken }: ListUsersR
   return { limit, place, tokens };
 }
 
+/** Nothing else of what the client sent: times and etag are the service's own. */
 function fieldsOf(user: User | undefined): UserFields {
-  return user ?? NO_FIELDS;
+  return { name: user?.name ?? '', email: user?.email ?? '', attributes: user?.attributes ?? new Map() };
 }
