@@ -1,0 +1,23 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { openSqliteStore } from '../../src/store/sqlite/index.js';
+import type { Store } from '../../src/store/store.js';
+
+export interface TemporaryStore {
+  readonly store: Store;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** A real store in a directory of its own, which goes with it. */
+export async function openTemporaryStore(): Promise<TemporaryStore> {
+  const dataDir = await mkdtemp(path.join(tmpdir(), 'leat-test-'));
+  const store = await openSqliteStore({ dataDir });
+  return {
+    store,
+    async [Symbol.asyncDispose]() {
+      await store.close();
+      await rm(dataDir, { recursive: true });
+    },
+  };
+}
