@@ -14,6 +14,7 @@ const steps = {
   breaking: () => breaking(),
   generated: () => generated(),
   types: () => run('tsc', '-p', 'tsconfig.json'),
+  docs: () => run('node', 'scripts/readme-config.mjs', '--check'),
   tests: () => tests(),
 };
 
