@@ -141,9 +141,17 @@ describe('a new user', () => {
     const digest = (fields: UserFields) => Buffer.from(creationDigest(fields)).toString('hex');
     const digestOf = (pairs: [string, string][], email = '') =>
       digest({ name: 'A', email, attributes: new Map(pairs) });
-    const pairs: [string, string][] = [['a', '1'], ['b', '2']]; // prettier-ignore
+    const pairs: [string, string][] = [
+      ['a', '1'],
+      ['b', '2'],
+    ];
     expect(digestOf(pairs)).toBe(digestOf([...pairs].reverse()));
-    expect(digestOf(pairs)).not.toBe(digestOf([['a', '2'], ['b', '1']])); // prettier-ignore
+    expect(digestOf(pairs)).not.toBe(
+      digestOf([
+        ['a', '2'],
+        ['b', '1'],
+      ]),
+    );
     expect(digestOf(pairs)).not.toBe(digestOf(pairs, 'a@b'));
   });
 });

@@ -23,7 +23,7 @@ let topics: Client<EventServiceDefinition>;
 let now: number;
 
 /** A server of its own on the store, as another replica would be. */
-async function startReplica() {
+async function startReplica(store: Store) {
   const events = createEventService({ store, limits: { maxPayloadBytes: 1024 }, heartbeatMs: 15_000 });
   return resources.use(
     await startTestServer([
@@ -34,14 +34,14 @@ async function startReplica() {
 }
 
 async function startUsersReplica(): Promise<Client<UserServiceDefinition>> {
-  return (await startReplica()).client(UserServiceDefinition);
+  return (await startReplica(store)).client(UserServiceDefinition);
 }
 
 beforeEach(async () => {
   resources = createResourceStack();
   ({ store } = resources.use(await openTemporaryStore()));
   now = Date.UTC(2026, 0, 1);
-  const server = await startReplica();
+  const server = await startReplica(store);
   users = server.client(UserServiceDefinition);
   topics = server.client(EventServiceDefinition);
 });
@@ -75,7 +75,14 @@ const at = (ms: number) => ({ seconds: BigInt(Math.floor(ms / 1000)), nanos: (ms
 
 /** The reason each call failed with; 'OK' if it did not. */
 function outcomes(calls: readonly Promise<unknown>[]): Promise<string[]> {
-  return Promise.all(calls.map((call) => call.then(() => 'OK', async () => (await failureOf(call)).reason))); // prettier-ignore
+  return Promise.all(
+    calls.map((call) =>
+      call.then(
+        () => 'OK',
+        async () => (await failureOf(call)).reason,
+      ),
+    ),
+  );
 }
 
 function count(found: readonly string[]): Record<string, number> {
@@ -148,6 +155,7 @@ describe('CreateUser', () => {
     });
     const many = attributes(Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`K${i}`, 'v'.repeat(1025)])));
     const failure = await failureOf(users.createUser({ user: { name: 'A', attributes: many } }));
+    expect(failure.fields.at(-1)).toBe('...');
     expect(failure.fields.slice(0, 3)).toEqual(['user.attributes', 'user.attributes["K0"]', 'user.attributes["K0"]']);
     expect(await events()).toEqual([]);
   });
@@ -296,6 +304,22 @@ describe('UpdateUser', () => {
   });
 });
 
+describe('emails', () => {
+  it('wanted by 20 users at once, on two servers, belong to one, and to the next when that one lets go', async () => {
+    const other = await startUsersReplica();
+    const ids = Array.from({ length: 20 }, (_, i) => `u${i}`);
+    await Promise.all(ids.map((userId) => create({ userId, name: 'U' })));
+    const take = (userId: string, i: number) =>
+      (i % 2 ? users : other).updateUser({ user: { userId, email: 'one@x' } });
+    expect(count(await outcomes(ids.map(take)))).toEqual({ OK: 1, EMAIL_TAKEN: 19 });
+
+    const { user: owner } = await users.getUser({ key: { $case: 'email', value: 'ONE@X' } });
+    await users.updateUser({ user: { userId: owner?.userId }, updateMask: ['email'] });
+    const rest = ids.filter((userId) => userId !== owner?.userId);
+    expect(count(await outcomes(rest.map(take)))).toEqual({ OK: 1, EMAIL_TAKEN: 18 });
+  });
+});
+
 describe('DeleteUser', () => {
   it('removes the user, tells only the id, and frees id and email', async () => {
     await create(ada);
@@ -418,6 +442,24 @@ describe('ListUsers', () => {
     const current = (await listAll(1000)).flatMap((page) => page.users);
     const byId = [...known.values()].sort((a, b) => (a.userId < b.userId ? -1 : 1));
     expect(byId).toEqual(current);
+  });
+
+  it('leaves no gap either when users are created between any two of its reads', async () => {
+    let made = 0;
+    const writer = users;
+    const createNext = () => writer.createUser({ user: { userId: `u${100 - ++made}`, name: 'U' } });
+    const busy: Store = {
+      ...store,
+      topic: (name) => store.topic(name).finally(createNext),
+      listUsers: (query) => store.listUsers(query).finally(createNext),
+    };
+    await createNext();
+    users = (await startReplica(busy)).client(UserServiceDefinition);
+    const pages = await listAll(1);
+    const listed = pages.flatMap((page) => page.users.map(({ userId }) => userId));
+    const followed = (await follow(pages[0]?.readOffset ?? -1n)).map(({ subject }) => subject);
+    expect(made).toBeGreaterThanOrEqual(3);
+    expect(new Set([...listed, ...followed]).size).toBe(made);
   });
 
   it('refuses page sizes and tokens that cannot be, all at once', async () => {
