@@ -47,7 +47,8 @@ describe('every rpc about a topic', () => {
   });
 
   it('says TOPIC_NOT_FOUND, naming it, if it was never written to or set up', async () => {
-    const expected = { code: Status.NOT_FOUND, reason: 'TOPIC_NOT_FOUND', resource: 'orders' };
+    const message: unknown = expect.stringContaining('check the name with ListTopics');
+    const expected = { code: Status.NOT_FOUND, reason: 'TOPIC_NOT_FOUND', resource: 'orders', message };
     expect(await failureOf(topics.getTopic({ topic: 'orders' }))).toMatchObject(expected);
     expect(await failureOf(topics.deleteTopic({ topic: 'orders' }))).toMatchObject(expected);
     expect(await failureOf(topics.trimTopic({ topic: 'orders', beforeOffset: 1n }))).toMatchObject(expected);
@@ -63,7 +64,10 @@ describe('GetTopic', () => {
     expect(topic).toMatchObject({ topic: 'orders', firstOffset: 1n, headOffset: 5n, retention: {} });
     expect(topic?.storedBytes).toBeGreaterThan(0n);
     expect(topic?.lastCommitTime).toEqual(topic?.createTime);
-    expect(cursors).toMatchObject([{ cursor: 'a', offset: 5n }, { cursor: 'b', offset: 2n }]); // prettier-ignore
+    expect(cursors).toMatchObject([
+      { cursor: 'a', offset: 5n },
+      { cursor: 'b', offset: 2n },
+    ]);
     expect(Number(cursors[0]?.commitTime?.seconds)).toBeGreaterThanOrEqual(Number(topic?.createTime?.seconds));
   });
 });
@@ -236,7 +240,6 @@ describe('GetProducer', () => {
       ['orders', 'q'],
       ['other', 'p'],
     ]) {
-      // prettier-ignore
       const failure = await failureOf(topics.getProducer({ topic, producerId }));
       expect(failure).toMatchObject({ code: Status.NOT_FOUND, reason: 'PRODUCER_NOT_FOUND', resource: producerId });
     }

@@ -1,5 +1,5 @@
-import type { CursorInfo, ProducerInfo, Store, TopicInfo } from '../../store/store.js';
-import { DomainError } from '../errors.js';
+import type { CursorInfo, DeleteTopic, ProducerInfo, Store, TopicInfo, TrimTopic } from '../../store/store.js';
+import { DomainError, isDomainError } from '../errors.js';
 import { isSystemTopic, topicNotFound, topicReserved } from './topic-name.js';
 import type { TopicsPage } from './topic-requests.js';
 
@@ -27,15 +27,13 @@ export async function listTopics(
 /** Gives up the events below `firstOffset`. Errors: `forbidden` TOPIC_RESERVED, and those of the store's TrimTopic. */
 export async function trimTopic(store: Store, trim: { topic: string; firstOffset: number }): Promise<TopicInfo> {
   refuseSystemTopic(trim.topic);
-  const [topic] = await store.write([{ kind: 'trim-topic', ...trim }]);
-  return topic;
+  return changeTopic(store, { kind: 'trim-topic', ...trim });
 }
 
 /** Gives up all of a topic. Errors: `forbidden` TOPIC_RESERVED, and those of the store's DeleteTopic. */
 export async function deleteTopic(store: Store, topic: string): Promise<TopicInfo> {
   refuseSystemTopic(topic);
-  const [deleted] = await store.write([{ kind: 'delete-topic', topic }]);
-  return deleted;
+  return changeTopic(store, { kind: 'delete-topic', topic });
 }
 
 /** Errors: `not-found` PRODUCER_NOT_FOUND. */
@@ -48,6 +46,15 @@ export async function findProducer(store: Store, topic: string, producerId: stri
     `nothing is known of producer "${producerId}" on topic "${topic}": a new producer begins with sequence 1`,
     { metadata: { topic }, resource: { type: 'leat.v1.Producer', name: producerId } },
   );
+}
+
+async function changeTopic(store: Store, change: TrimTopic | DeleteTopic): Promise<TopicInfo> {
+  try {
+    const [topic] = await store.write([change]);
+    return topic;
+  } catch (error) {
+    throw isDomainError(error) && error.reason === 'TOPIC_NOT_FOUND' ? topicNotFound(change.topic) : error;
+  }
 }
 
 function refuseSystemTopic(topic: string): void {
