@@ -88,7 +88,7 @@ async function* readOn<P extends TailPage>(
       const page = await abortable(signal, source.readPage(cursor, { limit, last }));
       cursor = page.scannedTo;
       if (limit !== undefined) limit -= page.count;
-      if (told === undefined && !options.follow) last = Math.min(last ?? page.head, page.head);
+      if (!options.follow) last = Math.min(last ?? page.head, page.head);
 
       const complete = page.final === true || cursor >= (last ?? Infinity) || (limit ?? Infinity) <= 0;
       const state = complete ? 'complete' : states.after(page);
