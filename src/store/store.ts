@@ -21,6 +21,13 @@ export interface Store {
    */
   write<const C extends readonly Change[]>(changes: C, options?: WriteOptions): Promise<ResultsOf<C>>;
 
+  /**
+   * Sets room aside for a write of about `bytes`, first come first served. `write` itself refuses with OVERLOADED when
+   * too much waits for the disk: a stream, which can wait, does so here, and gives the room to its next `write`, which
+   * must follow. Rejects with AbortError when `signal` aborts.
+   */
+  room(bytes: number, signal: AbortSignal): Promise<Room>;
+
   /** Bounds and settings of a topic; undefined if it was never written to, set up or was deleted since. */
   topic(name: string): Promise<TopicInfo | undefined>;
   /** Topics whose name begins with `prefix` and comes after `after`, in the order of their names. */
@@ -59,6 +66,12 @@ export interface Store {
 export interface WriteOptions {
   /** Any object; units written with the same one are a chain. */
   readonly chain?: object;
+  /** Set aside for this write. */
+  readonly room?: Room;
+}
+
+export interface Room {
+  readonly bytes: number;
 }
 
 export interface ReadOptions {

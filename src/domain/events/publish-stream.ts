@@ -59,7 +59,8 @@ export function createPublishStream(store: Store) {
         await settleOldest();
       }
       throwIfAborted(signal);
-      const written = store.write([append], { chain });
+      const room = await store.room(size, signal);
+      const written = store.write([append], { chain, room });
       // Reported when its turn comes; until then a failure is not unhandled.
       written.catch(() => undefined);
       pending.push({ append, written });

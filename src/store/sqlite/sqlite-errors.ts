@@ -70,3 +70,10 @@ export function readError(error: unknown): unknown {
   }
   return error;
 }
+
+/** The answer when too much waits for the disk already. */
+export function overloaded(): DomainError {
+  return new DomainError('exhausted', 'OVERLOADED', 'too much is waiting for the disk: try again in a moment', {
+    retryAfterMs: 200,
+  });
+}

@@ -1,0 +1,40 @@
+import type { Change } from '../store.js';
+
+/** What a change costs besides its bytes, so that many small ones are bounded too. */
+const OVERHEAD = 512;
+const NOTHING = new Uint8Array();
+
+/** The change with bytes of its own, so that they can move to the writer's thread and callers may reuse theirs. */
+export function ownBytes(change: Change): Change {
+  switch (change.kind) {
+    case 'append-events':
+      return { ...change, events: { ...change.events, bytes: new Uint8Array(change.events.bytes) } };
+    case 'put-user':
+      return {
+        ...change,
+        record: new Uint8Array(change.record),
+        createDigest: new Uint8Array(change.createDigest),
+        event: { ...change.event, bytes: new Uint8Array(change.event.bytes) },
+      };
+    case 'remove-user':
+      return { ...change, event: { ...change.event, bytes: new Uint8Array(change.event.bytes) } };
+    default:
+      return change;
+  }
+}
+
+/** Bytes that the change holds in memory, about. */
+export function changeSize(change: Change): number {
+  return OVERHEAD + eventBytes(change).byteLength;
+}
+
+/** What can move to another thread without a copy. */
+export function transferables(change: Change): ArrayBuffer {
+  return eventBytes(change).buffer as ArrayBuffer;
+}
+
+function eventBytes(change: Change): Uint8Array {
+  if (change.kind === 'append-events') return change.events.bytes;
+  if (change.kind === 'put-user' || change.kind === 'remove-user') return change.event.bytes;
+  return NOTHING;
+}
