@@ -16,6 +16,8 @@ export class PageBuilder {
   private size = 0;
   private scannedBytes = 0;
   private scannedEvents = 0;
+  /** A segment was left in the middle: what comes behind it must wait for the next page. */
+  private full = false;
   private readonly chunks: Uint8Array[] = [];
 
   constructor(
@@ -34,6 +36,7 @@ export class PageBuilder {
    */
   get wantsMore(): boolean {
     return (
+      !this.full &&
       this.scannedTo < this.last &&
       this.count < this.limit &&
       this.size < PAGE_BYTES / 2 &&
@@ -87,6 +90,7 @@ export class PageBuilder {
       const room = this.count + chunkCount < this.limit && this.fits(end - chunkStart, chunkCount);
       if (offset > this.last || (taken && !room) || (offset > this.scannedTo && this.hasScannedEnough)) {
         this.push(records, chunkStart, start, chunkCount);
+        this.full = true;
         return;
       }
       reader.pos = end;
