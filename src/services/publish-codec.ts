@@ -61,7 +61,7 @@ function takeOut(bytes: Uint8Array, field: number): TakenOut {
   let [runStart, runEnd, restStart] = [0, 0, 0];
   while (reader.pos < bytes.length) {
     const start = reader.pos;
-    const tag = reader.varint();
+    const tag = reader.tag();
     if (tag >>> 3 !== field || (tag & 7) !== WIRE_LEN) {
       reader.skip(tag & 7);
       continue;

@@ -1,13 +1,19 @@
-import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { Event } from '../../../gen/leat/v1/event.js';
 import { checkAttributes } from '../validation/attributes.js';
 import { checkLength } from '../validation/text.js';
 import { checkTimestamp } from '../validation/times.js';
 import type { Violations } from '../validation/violations.js';
-import { type EventLimits, MAX_CONTENT_TYPE, MAX_EVENT_ID, MAX_SOURCE, MAX_SUBJECT, MAX_TYPE } from './event-limits.js';
-import { findMalformedField, isPlainlyValid } from './scan-event.js';
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+import {
+  type EventLimits,
+  MAX_CONTENT_TYPE,
+  MAX_EVENT_ID,
+  MAX_OVERHEAD_BYTES,
+  MAX_SOURCE,
+  MAX_SUBJECT,
+  MAX_TYPE,
+} from './event-limits.js';
+import { findMalformedField } from './find-malformed-field.js';
+import { isPlainlyValid } from './scan-event.js';
 
 /**
  * Checks the encoded event in `bytes[start, end)`, which is stored and delivered as it is. Adds what is wrong to
@@ -24,11 +30,9 @@ export function checkEncodedEvent(
   if (scans(bytes, start, end, limits)) return;
   const wrong = findMalformedField(bytes, start, end);
   if (wrong) return violations.add(wrong.field === '' ? path : `${path}.${wrong.field}`, wrong.description);
-  try {
-    checkEvent(violations, path, decodeStrictly(bytes.subarray(start, end)), limits);
-  } catch (error) {
-    violations.add(path, `is not a valid message: ${error instanceof Error ? error.message : 'cannot be decoded'}`);
-  }
+  const event = Event.decode(bytes.subarray(start, end));
+  checkEvent(violations, path, event, limits);
+  checkOverhead(violations, path, end - start - payloadSize(event.payload));
 }
 
 function scans(bytes: Uint8Array, start: number, end: number, limits: EventLimits): boolean {
@@ -37,10 +41,6 @@ function scans(bytes: Uint8Array, start: number, end: number, limits: EventLimit
   } catch {
     return false; // No message at all; the closer look says so in words.
   }
-}
-
-function decodeStrictly(bytes: Uint8Array): Event {
-  return Event.decode(new BinaryReader(bytes, (text) => utf8.decode(text)));
 }
 
 function checkEvent(violations: Violations, path: string, event: Event, limits: EventLimits): void {
@@ -55,11 +55,21 @@ function checkEvent(violations: Violations, path: string, event: Event, limits: 
 }
 
 function checkPayload(violations: Violations, path: string, payload: Event['payload'], limits: EventLimits): void {
-  if (!payload) return;
-  const size = payload.$case === 'data' ? payload.value.length : Buffer.byteLength(payload.value);
-  if (size <= limits.maxPayloadBytes) return;
+  const size = payloadSize(payload);
+  if (!payload || size <= limits.maxPayloadBytes) return;
   violations.add(
     `${path}.${payload.$case}`,
     `must have at most ${limits.maxPayloadBytes} bytes, has ${size}; send larger content as a file and name it here`,
   );
+}
+
+function payloadSize(payload: Event['payload']): number {
+  if (!payload) return 0;
+  return payload.$case === 'data' ? payload.value.length : Buffer.byteLength(payload.value);
+}
+
+/** The bytes are stored as they are, so what no limit of a field covers is limited here. */
+function checkOverhead(violations: Violations, path: string, overhead: number): void {
+  if (overhead <= MAX_OVERHEAD_BYTES) return;
+  violations.add(path, `must have at most ${MAX_OVERHEAD_BYTES} encoded bytes beside its payload, has ${overhead}`);
 }

@@ -72,7 +72,7 @@ function readFields(bytes: Uint8Array, start: number, end: number, withAttribute
   const reader = new WireReader(bytes, start, end);
   const fields: Fields = { type: '', subject: '', attributes: withAttributes ? new Map() : undefined };
   while (reader.pos < end) {
-    const tag = reader.varint();
+    const tag = reader.tag();
     if ((tag & 7) !== WIRE_LEN) {
       reader.skip(tag & 7);
       continue;
@@ -91,7 +91,7 @@ function readPair(bytes: Uint8Array, start: number, end: number, into: Map<strin
   const reader = new WireReader(bytes, start, end);
   const pair = ['', '', ''];
   while (reader.pos < end) {
-    const tag = reader.varint();
+    const tag = reader.tag();
     if ((tag & 7) !== WIRE_LEN || tag >>> 3 > 2) {
       reader.skip(tag & 7);
       continue;

@@ -1,68 +1,93 @@
 import { isUtf8 } from 'node:buffer';
-import { MalformedBytes, WIRE_LEN, WireReader } from '../../store/encoding/wire.js';
+import { WIRE_LEN, WireReader } from '../../store/encoding/wire.js';
+import { MAX_KEY_BYTES, MAX_PAIRS, MAX_VALUE_BYTES } from '../validation/attributes.js';
+import { LAST_SECOND } from '../validation/times.js';
 import { type EventLimits, MAX_CONTENT_TYPE, MAX_EVENT_ID, MAX_SOURCE, MAX_SUBJECT, MAX_TYPE } from './event-limits.js';
 
 /** Field numbers of leat.v1.Event; all its fields are length-delimited. */
-export const EVENT_FIELDS = [
-  '',
-  'id',
-  'type',
-  'subject',
-  'time',
-  'content_type',
-  'data',
-  'text',
-  'attributes',
-  'source',
-];
 const TYPE = 2;
 const TIME = 4;
 const DATA = 6;
 const TEXT = 7;
 const ATTRIBUTES = 8;
+const LAST_FIELD = 9;
+
+/** Tags of Timestamp and of a map's entry. */
+const SECONDS = 0x08;
+const NANOS = 0x10;
+const KEY = 0x0a;
+const VALUE = 0x12;
 
 /** Bytes of the short strings; a string has no more characters than bytes, so what fits in bytes fits. */
 const MAX_BYTES: readonly number[] = [0, MAX_EVENT_ID, MAX_TYPE, MAX_SUBJECT, 0, MAX_CONTENT_TYPE, 0, 0, 0, MAX_SOURCE];
+const LATEST = Number(LAST_SECOND);
 
 /**
  * Whether the event in `bytes[start, end)` is valid beyond doubt, told from its bytes: the path of nearly all events.
- * False: look closer (check-event.ts), which also finds the words for what is wrong.
+ * False, or any error: look closer (check-event.ts), which also finds the words for what is wrong. In doubt is what
+ * comes twice or out of its usual order, and fields that are not known.
  */
 export function isPlainlyValid(bytes: Uint8Array, start: number, end: number, limits: EventLimits): boolean {
   const reader = new WireReader(bytes, start, end);
   let seen = 0;
+  let pairs = 0;
   while (reader.pos < end) {
-    const tag = reader.varint();
+    const tag = reader.tag();
     const field = tag >>> 3;
-    if (field >= EVENT_FIELDS.length) {
-      reader.skip(tag & 7);
-      continue;
-    }
-    // Attributes and time, and whatever comes twice, are for the closer look.
-    if (
-      (tag & 7) !== WIRE_LEN ||
-      field === 0 ||
-      field === ATTRIBUTES ||
-      field === TIME ||
-      (seen & (1 << field)) !== 0
-    ) {
-      return false;
-    }
+    if (field > LAST_FIELD || (tag & 7) !== WIRE_LEN) return false;
+    if (field === ATTRIBUTES) pairs++;
+    else if ((seen & (1 << field)) !== 0) return false;
     seen |= 1 << field;
     const fieldEnd = reader.lengthEnd();
     if (!isPlainField(field, bytes, reader.pos, fieldEnd, limits)) return false;
     reader.pos = fieldEnd;
   }
   const hasBothPayloads = (seen & (1 << DATA)) !== 0 && (seen & (1 << TEXT)) !== 0;
-  return (seen & (1 << TYPE)) !== 0 && !hasBothPayloads;
+  return (seen & (1 << TYPE)) !== 0 && !hasBothPayloads && pairs <= MAX_PAIRS;
 }
 
 function isPlainField(field: number, bytes: Uint8Array, start: number, end: number, limits: EventLimits): boolean {
   const size = end - start;
   if (field === DATA) return size <= limits.maxPayloadBytes;
   if (field === TEXT) return size <= limits.maxPayloadBytes && isText(bytes, start, end);
+  if (field === TIME) return isPlainTime(bytes, start, end);
+  if (field === ATTRIBUTES) return isPlainPair(bytes, start, end);
   if (field === TYPE && size === 0) return false;
   return size <= (MAX_BYTES[field] ?? 0) && isText(bytes, start, end);
+}
+
+function isPlainTime(bytes: Uint8Array, start: number, end: number): boolean {
+  const reader = new WireReader(bytes, start, end);
+  let previous = 0;
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    const max = tag === SECONDS ? LATEST : tag === NANOS ? 999_999_999 : -1;
+    if (tag <= previous || reader.varint() > max) return false;
+    previous = tag;
+  }
+  return true;
+}
+
+function isPlainPair(bytes: Uint8Array, start: number, end: number): boolean {
+  const reader = new WireReader(bytes, start, end);
+  if (start === end || reader.tag() !== KEY) return false;
+  const keyEnd = reader.lengthEnd();
+  if (!isKey(bytes, reader.pos, keyEnd)) return false;
+  reader.pos = keyEnd;
+  if (keyEnd === end) return true;
+  if (reader.tag() !== VALUE) return false;
+  const valueEnd = reader.lengthEnd();
+  return valueEnd === end && valueEnd - reader.pos <= MAX_VALUE_BYTES && isText(bytes, reader.pos, valueEnd);
+}
+
+const KEY_BYTES = new Set(Buffer.from('abcdefghijklmnopqrstuvwxyz0123456789_.-'));
+
+function isKey(bytes: Uint8Array, start: number, end: number): boolean {
+  if (end === start || end - start > MAX_KEY_BYTES) return false;
+  for (let at = start; at < end; at++) {
+    if (!KEY_BYTES.has(bytes[at] ?? 0)) return false;
+  }
+  return true;
 }
 
 /** Whether the bytes are UTF-8; short ASCII without leaving JavaScript. */
@@ -72,42 +97,4 @@ function isText(bytes: Uint8Array, start: number, end: number): boolean {
     if ((bytes[at] ?? 0) >= 0x80) return isUtf8(bytes.subarray(start, end));
   }
   return true;
-}
-
-/**
- * What keeps the bytes from being an event at all, as the field's name (empty: the event as such) and words; undefined
- * if they are one. A known field of another wire type is refused: decoders disagree on whether to pass over it.
- */
-export function findMalformedField(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-): { field: string; description: string } | undefined {
-  const reader = new WireReader(bytes, start, end);
-  let field = '';
-  try {
-    while (reader.pos < end) {
-      field = '';
-      const tag = reader.varint();
-      field = EVENT_FIELDS[tag >>> 3] ?? '';
-      if (tag >>> 3 === 0) return { field, description: 'has a field of number 0' };
-      if (field !== '' && (tag & 7) !== WIRE_LEN) {
-        return { field, description: `has wire type ${tag & 7} instead of ${WIRE_LEN}` };
-      }
-      const from = reader.pos;
-      reader.skip(tag & 7);
-      if (isBrokenText(field, bytes, from, reader.pos)) return { field, description: 'is not valid UTF-8' };
-    }
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof MalformedBytes)) throw error;
-    return { field, description: `is not a valid message: ${error.message}` };
-  }
-}
-
-function isBrokenText(field: string, bytes: Uint8Array, from: number, to: number): boolean {
-  if (field === '' || field === 'time' || field === 'data' || field === 'attributes') return false;
-  const reader = new WireReader(bytes, from, to);
-  reader.lengthEnd();
-  return !isUtf8(bytes.subarray(reader.pos, to));
 }

@@ -1,8 +1,9 @@
 import { quote } from './text.js';
 import type { Violations } from './violations.js';
 
-const MAX_PAIRS = 32;
-const MAX_VALUE_BYTES = 1024;
+export const MAX_PAIRS = 32;
+export const MAX_KEY_BYTES = 64;
+export const MAX_VALUE_BYTES = 1024;
 const KEY = /^[a-z0-9_.-]{1,64}$/;
 
 export function isAttributeKey(key: string): boolean {

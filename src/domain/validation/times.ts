@@ -3,7 +3,8 @@ import type { Timestamp } from '../../../gen/google/protobuf/timestamp.js';
 import type { Violations } from './violations.js';
 
 const FIRST_SECOND = -62_135_596_800n; // 0001-01-01T00:00:00Z
-const LAST_SECOND = 253_402_300_799n; // 9999-12-31T23:59:59Z
+/** 9999-12-31T23:59:59Z */
+export const LAST_SECOND = 253_402_300_799n;
 const NANOS_PER_SECOND = 1_000_000_000n;
 
 /** The rules of google.protobuf.Timestamp: year 1 to 9999, nanos 0 to 999,999,999. */

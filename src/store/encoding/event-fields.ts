@@ -15,7 +15,7 @@ export function readEventKey(bytes: Uint8Array, start: number, end: number): Eve
   let id = '';
   let type = '';
   while (reader.pos < end) {
-    const tag = reader.varint();
+    const tag = reader.tag();
     const field = tag >>> 3;
     if ((tag & 7) !== WIRE_LEN || field > TYPE) {
       reader.skip(tag & 7);

@@ -46,9 +46,24 @@ export class WireReader {
     throw new MalformedBytes('a number has more than 10 bytes');
   }
 
+  /** The tag of a field: `number << 3 | wire type`. */
+  tag(): number {
+    const tag = this.uint32();
+    if (tag < 8) throw new MalformedBytes('a field has number 0');
+    return tag;
+  }
+
+  /** A tag or length. Decoders disagree on longer ones, so a message that has one would not be readable to all. */
+  private uint32(): number {
+    const start = this.pos;
+    const value = this.varint();
+    if (this.pos - start > 5 || value > 0xffffffff) throw new MalformedBytes('a tag or length is longer than 5 bytes');
+    return value;
+  }
+
   /** Reads a length and returns where what it measures ends; `pos` is where it begins. */
   lengthEnd(): number {
-    const length = this.varint();
+    const length = this.uint32();
     if (length > this.end - this.pos) throw new MalformedBytes('a field is longer than its message');
     return this.pos + length;
   }
@@ -73,7 +88,9 @@ export class WireReader {
   private skipVarint(): void {
     for (let length = 1; length <= 10; length++) {
       if (this.pos >= this.end) throw new MalformedBytes('a number is cut short');
-      if ((this.bytes[this.pos++] ?? 0) < 0x80) return;
+      const byte = this.bytes[this.pos++] ?? 0;
+      if (length === 10 && byte > 1) throw new MalformedBytes('a number has more than 64 bits');
+      if (byte < 0x80) return;
     }
     throw new MalformedBytes('a number has more than 10 bytes');
   }
