@@ -22,7 +22,12 @@ export function lockDirectory(dataDir: string): () => void {
     if (sqliteCode(error).startsWith('SQLITE_BUSY')) throw inUse(dataDir, holderFile);
     throw error;
   }
-  writeFileSync(holderFile, `${process.pid}\n`);
+  try {
+    writeFileSync(holderFile, `${process.pid}\n`);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
   return () => db.close();
 }
 

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Change, ResultsOf, Store, WriteOptions } from '../store.js';
 import { lockDirectory } from './directory-lock.js';
+import { openError } from './open-error.js';
 import { createReader } from './reader.js';
 import { startSafetyPoll } from './safety-poll.js';
 import { migrate, openForReading, openForWriting } from './schema.js';
@@ -24,11 +25,18 @@ export interface SqliteStoreOptions {
 
 /**
  * The embedded store: one SQLite database in WAL mode, a writer thread, and readers on this thread.
- * Errors: `precondition` DATA_DIR_IN_USE, STORE_TOO_NEW, NOT_A_STORE; errors of the file system as they are.
+ * Errors: `precondition` DATA_DIR_IN_USE, STORE_TOO_NEW, NOT_A_STORE, DATA_DIR_UNUSABLE (errors of the file system).
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
-  mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
-  const unlock = lockDirectory(options.dataDir);
+  try {
+    mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
+    return openLocked(options, lockDirectory(options.dataDir));
+  } catch (error) {
+    throw openError(error, options.dataDir);
+  }
+}
+
+function openLocked(options: SqliteStoreOptions, unlock: () => void): Store {
   try {
     return open(options, unlock);
   } catch (error) {

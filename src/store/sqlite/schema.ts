@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import Database from 'better-sqlite3';
 import { DomainError } from '../../domain/errors.js';
+import { sqliteCode } from './sqlite-errors.js';
 
 /** "Leat" in ASCII; tells our files from other SQLite databases. */
 const APPLICATION_ID = 0x4c656174;
@@ -87,9 +88,21 @@ const MIGRATIONS: readonly string[] = [
 /**
  * Opens a connection for writing. `synchronous=FULL` because better-sqlite3's build defaults to NORMAL in WAL mode,
  * which can lose commits on power loss; pages of 16 KiB because a segment is read in one piece.
+ * Errors: `precondition` STORE_TOO_NEW, NOT_A_STORE.
  */
 export function openForWriting(file: string): Database.Database {
   const db = new Database(file, { timeout: 5000 });
+  try {
+    // Before anything is set: what is not ours stays as it is.
+    checkOurs(db);
+    return tune(db);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function tune(db: Database.Database): Database.Database {
   db.pragma('page_size = 16384');
   db.pragma('auto_vacuum = INCREMENTAL');
   db.pragma('journal_mode = WAL');
@@ -106,25 +119,9 @@ export function openForReading(file: string): Database.Database {
   return db;
 }
 
-/**
- * Creates the database or brings it to this version, and returns the store's epoch.
- * Errors: `precondition` STORE_TOO_NEW, NOT_A_STORE.
- */
+/** Creates the database or brings it to this version, and returns the store's epoch. */
 export function migrate(db: Database.Database): string {
-  const version = db.pragma('user_version', { simple: true }) as number;
-  const applicationId = db.pragma('application_id', { simple: true }) as number;
-  const isEmpty = db.prepare('SELECT count(*) FROM sqlite_schema').pluck().get() === 0;
-  if (!isEmpty && applicationId !== APPLICATION_ID) {
-    throw new DomainError('precondition', 'NOT_A_STORE', `${db.name} is an SQLite database, but not one of Leat's`);
-  }
-  if (version > MIGRATIONS.length) {
-    throw new DomainError(
-      'precondition',
-      'STORE_TOO_NEW',
-      `the data directory was written by a newer Leat (store version ${version}, this one knows ${MIGRATIONS.length}): ` +
-        'start that version, or restore a backup of this one',
-    );
-  }
+  const version = versionOf(db);
   db.transaction(() => {
     for (const migration of MIGRATIONS.slice(version)) db.exec(migration);
     db.pragma(`user_version = ${MIGRATIONS.length}`);
@@ -135,4 +132,37 @@ export function migrate(db: Database.Database): string {
     );
   }).immediate();
   return db.prepare('SELECT value FROM meta WHERE key = ?').pluck().get('epoch') as string;
+}
+
+function versionOf(db: Database.Database): number {
+  return db.pragma('user_version', { simple: true }) as number;
+}
+
+function checkOurs(db: Database.Database): void {
+  if (!isStore(db)) {
+    throw new DomainError(
+      'precondition',
+      'NOT_A_STORE',
+      `${db.name} is not a database of Leat: name another --data-dir`,
+    );
+  }
+  const version = versionOf(db);
+  if (version <= MIGRATIONS.length) return;
+  throw new DomainError(
+    'precondition',
+    'STORE_TOO_NEW',
+    `the data directory was written by a newer Leat (store version ${version}, this one knows ${MIGRATIONS.length}): ` +
+      'start that version, or restore a backup of this one',
+  );
+}
+
+/** A database without tables is one that is about to be created. */
+function isStore(db: Database.Database): boolean {
+  try {
+    if (db.prepare('SELECT count(*) FROM sqlite_schema').pluck().get() === 0) return true;
+    return db.pragma('application_id', { simple: true }) === APPLICATION_ID;
+  } catch (error) {
+    if (sqliteCode(error) === 'SQLITE_NOTADB') return false;
+    throw error;
+  }
 }
