@@ -1,5 +1,5 @@
 import type { Database } from 'better-sqlite3';
-import { DomainError } from '../../domain/errors.js';
+import { DomainError, isDomainError } from '../../domain/errors.js';
 import type { EventMatcher } from '../encoding/event-matcher.js';
 import type { Page, ReadOptions } from '../store.js';
 import { offsetBeyondHead } from './cursor-table.js';
@@ -59,14 +59,21 @@ export function createPageReader(db: Database, segments: SegmentTable): PageRead
     const { matcher, limit = Infinity } = options;
     const head = bounds.head_offset;
     const page = new PageBuilder(after, Math.min(options.last ?? head, head), limit, matcher);
-    if (page.wantsMore) {
-      for (const segment of segments.iterate(bounds.topic_id, after + 1)) {
-        if (matcher && !mayMatch(matcher, segment)) page.skip(segment.last_offset);
-        else page.add(segments.records(bounds.topic_id, topic, segment), firstOffset(segment), segment.last_offset);
-        if (!page.wantsMore) break;
-      }
+    try {
+      if (page.wantsMore) fill(page, topic, bounds, matcher);
+    } catch (error) {
+      // What comes before a damaged segment is delivered; the next page begins with it.
+      if (!isDomainError(error) || page.scannedTo === after) throw error;
     }
     return { bytes: page.bytes(), count: page.count, scannedTo: page.scannedTo, head };
+  }
+
+  function fill(page: PageBuilder, topic: string, { topic_id: id }: TopicBounds, matcher?: EventMatcher): void {
+    for (const segment of segments.iterate(id, page.scannedTo + 1)) {
+      if (matcher && !mayMatch(matcher, segment)) page.skip(segment.last_offset);
+      else page.add(segments.records(id, topic, segment), firstOffset(segment), segment.last_offset);
+      if (!page.wantsMore) break;
+    }
   }
 
   return { readPage, bounds: (topic) => selectBounds.get(topic) };
