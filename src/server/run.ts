@@ -52,22 +52,35 @@ async function run(config: Config, log: Logger, stop: StopSignals): Promise<Exit
     dataDir: config.dataDir,
     onFatal: (error) => lose(new Error('the store is lost', { cause: error })),
   });
-  const exitCode = await Promise.race([serveStore(config, store, log, stop), lost]);
+  const exitCode = await serveStore(config, store, log, { stop, lost });
   await Promise.race([store.close(), lost]);
   return exitCode;
 }
 
-async function serveStore(config: Config, store: Store, log: Logger, stop: StopSignals): Promise<ExitCode> {
+/** What ends the serving. */
+interface Ends {
+  readonly stop: StopSignals;
+  /** Rejects if the store is lost. */
+  readonly lost: Promise<never>;
+}
+
+async function serveStore(config: Config, store: Store, log: Logger, ends: Ends): Promise<ExitCode> {
   await ensureSystemTopics(store, { maxAgeMs: config.sysMaxAge });
   const server = createLeatServer({ config, log, services: leatServices({ config, store }) });
   collectDefaultMetrics({ register: server.registry });
   const ports = await server.start();
   log.info({ ...ports, host: config.listen.host, dataDir: config.dataDir }, 'serving');
-  return untilStopped(server, stop, log);
+  return untilStopped(server, ends, log);
 }
 
-async function untilStopped(server: RunningServer, stop: StopSignals, log: Logger): Promise<ExitCode> {
-  await stop.first;
+async function untilStopped(server: RunningServer, { stop, lost }: Ends, log: Logger): Promise<ExitCode> {
+  try {
+    await Promise.race([stop.first, lost]);
+  } catch (error) {
+    // Callers whose writes were under way are told that their outcome is unknown.
+    await Promise.race([server.drain(), stop.first]);
+    throw error;
+  }
   log.info('draining: running calls end, new ones are refused; a second signal cuts them');
   const drained = server.drain().then(() => ExitCode.STOPPED);
   const exitCode = await Promise.race([drained, stop.second.then(() => ExitCode.FORCED)]);
