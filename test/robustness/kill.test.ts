@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { EventRecord } from '../../gen/leat/v1/event.js';
 import type { User } from '../../gen/leat/v1/user_service.js';
-import { connect, type LeatClient } from '../../src/client/connect.js';
+import type { LeatClient } from '../../src/client/connect.js';
 import { spawnServer, type ChildServer } from '../support/child-server.js';
 import { makeTempDir, type TempDir } from '../support/temp-dir.js';
 import {
@@ -41,17 +41,12 @@ function several(count: number, make: (index: number) => Worker): Worker[] {
 /** Loads the server and kills it at some request or answer, some turns of the event loop later. */
 async function killUnderLoad(dataDir: string): Promise<void> {
   await using server = spawnServer({ 'data-dir': dataDir, 'log-level': 'info' });
-  const { grpcPort } = await server.serving;
-  const client = connect({ address: `127.0.0.1:${grpcPort}` });
+  const client = await server.connect();
   let momentsLeft = Math.ceil(Math.random() * MOMENTS);
   const onStep = () => {
     if (--momentsLeft === 0) afterTurns(Math.floor(Math.random() * 20), () => process.kill(server.pid, 'SIGKILL'));
   };
-  try {
-    await Promise.all(workers.map((worker) => runUntilGone(worker, client, onStep)));
-  } finally {
-    client.close();
-  }
+  await Promise.all(workers.map((worker) => runUntilGone(worker, client, onStep)));
   expect(await server.exited).toEqual({ code: null, signal: 'SIGKILL' });
 }
 
@@ -67,7 +62,9 @@ async function readAll({ events }: LeatClient, topic: string): Promise<EventReco
 }
 
 /** How the ledger calls an event. */
-const keyOf = ({ event }: EventRecord) => event?.id || event?.subject || '';
+function keyOf({ event }: EventRecord): string {
+  return (event?.id === '' ? event.subject : event?.id) ?? '';
+}
 
 /** What was sent under this name. */
 function sentAs(key: string): object {
@@ -108,7 +105,7 @@ describe('kill -9 at random moments under load', () => {
       dir = await makeTempDir();
       for (let round = 0; round < ROUNDS; round++) await killUnderLoad(dir.path);
       server = spawnServer({ 'data-dir': dir.path });
-      client = connect({ address: `127.0.0.1:${(await server.serving).grpcPort}` });
+      client = await server.connect();
       // What was under way at the last kill is sent again, and so has to come out.
       await Promise.all(workers.map((worker) => worker.step(client)));
     },
@@ -116,7 +113,6 @@ describe('kill -9 at random moments under load', () => {
   );
 
   afterAll(async () => {
-    client?.close();
     await server?.[Symbol.asyncDispose]();
     await dir?.[Symbol.asyncDispose]();
   });
@@ -184,14 +180,11 @@ describe('kill -9 at rest', () => {
     await using dir = await makeTempDir();
     await using server = spawnServer({ 'data-dir': dir.path });
     const topic = 'rest';
-    const first = connect({ address: `127.0.0.1:${(await server.serving).grpcPort}` });
-    await first.events.publishEvent({ topic, event: eventOf('r-1', 1) });
-    const before = await first.events.getTopic({ topic });
+    const { events } = await server.connect();
+    await events.publishEvent({ topic, event: eventOf('r-1', 1) });
+    const before = await events.getTopic({ topic });
     await server.kill('SIGKILL');
-    first.close();
     await using again = spawnServer({ 'data-dir': dir.path });
-    const second = connect({ address: `127.0.0.1:${(await again.serving).grpcPort}` });
-    expect(await second.events.getTopic({ topic })).toEqual(before);
-    second.close();
+    expect(await (await again.connect()).events.getTopic({ topic })).toEqual(before);
   });
 });

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { connect, type LeatClient } from '../../src/client/connect.js';
 import type { Ports } from '../../src/server/leat-server.js';
 import type { LogLine } from './test-server.js';
 
@@ -17,6 +18,8 @@ export interface ChildServer {
   /** Resolves when both ports are open. Rejects with its last words if the process ends before. */
   readonly serving: Promise<Ports>;
   readonly exited: Promise<Exit>;
+  /** A client of its own connection, when the server serves; closed with the server. */
+  connect(): Promise<LeatClient>;
   /** What it logged so far. */
   readonly lines: readonly LogLine[];
   /** What it wrote besides the log, uncaught errors for example. */
@@ -47,6 +50,7 @@ export function spawnServer(
   const exited = new Promise<Exit>((resolve) => child.once('close', (code, signal) => resolve({ code, signal })));
   const serving = awaitPorts(child, lines, exited, () => errors);
   serving.catch(() => undefined); // A test that expects a refusal may look at `exited` alone.
+  const clients: LeatClient[] = [];
   const kill = (signal: NodeJS.Signals) => {
     child.kill(signal);
     return exited;
@@ -55,11 +59,19 @@ export function spawnServer(
     pid: child.pid ?? -1,
     serving,
     exited,
+    connect: async () => {
+      const client = connect({ address: `127.0.0.1:${(await serving).grpcPort}` });
+      clients.push(client);
+      return client;
+    },
     lines,
     errors: () => errors,
     kill,
     residentBytes: () => residentBytes(child.pid ?? -1),
-    [Symbol.asyncDispose]: async () => void (await kill('SIGKILL')),
+    async [Symbol.asyncDispose]() {
+      clients.forEach((client) => client.close());
+      await kill('SIGKILL');
+    },
   };
 }
 
