@@ -39,11 +39,12 @@ export function createOutput(stream: Writable, onClosed: () => void): Output {
 async function waitForRoom(stream: Writable, signal = new AbortController().signal): Promise<void> {
   const events = ['drain', 'error', 'close'] as const;
   await execute<void>(signal, (resolve) => {
+    const stopListening = () => events.forEach((event) => stream.off(event, settle));
     const settle = () => {
-      events.forEach((event) => stream.off(event, settle));
+      stopListening();
       resolve();
     };
     events.forEach((event) => stream.on(event, settle));
-    return settle;
+    return stopListening;
   });
 }

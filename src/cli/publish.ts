@@ -138,7 +138,9 @@ function withLines(failure: CallError, { durableLines }: PublishTotals): CallErr
 
 function textSummary(topic: string, { durableLines, accepted, duplicates, ...totals }: PublishTotals): string {
   const known = duplicates > 0n ? `, ${duplicates} were there already` : '';
-  const range = accepted > 0n ? `, offsets ${totals.firstOffset} to ${totals.lastOffset}` : '';
+  const { firstOffset, lastOffset } = totals;
+  const many = firstOffset === lastOffset ? `, offset ${firstOffset}` : `, offsets ${firstOffset} to ${lastOffset}`;
+  const range = accepted > 0n ? many : '';
   return `published ${durableLines} ${durableLines === 1 ? 'event' : 'events'} to ${topic}${range}${known}\n`;
 }
 

@@ -1,0 +1,120 @@
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+
+const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The real command line in a process of its own. */
+export interface LeatProcess {
+  readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
+  readonly ended: Promise<Ended>;
+  /** Resolves when what came on a stream so far matches; rejects if the process ends without. */
+  until(stream: 'stdout' | 'stderr', pattern: RegExp): Promise<RegExpExecArray>;
+}
+
+export interface StartOptions {
+  /** False: nobody reads the standard output until the test does. Default: true. */
+  readonly readOutput?: boolean;
+  readonly env?: Readonly<Record<string, string>>;
+  /** The program. Default: the one that was built. */
+  readonly program?: string;
+}
+
+export function startLeat(args: readonly string[], options: StartOptions = {}): LeatProcess {
+  const { readOutput = true, env = {}, program = main } = options;
+  // Environment of the developer's own must not reach the tests.
+  const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('LEAT_')));
+  const child = spawn(process.execPath, [program, ...args], { env: { ...own, ...env }, stdio: 'pipe' });
+  const text = { stdout: '', stderr: '' };
+  const watchers = new Set<() => void>();
+  for (const name of ['stdout', 'stderr'] as const) {
+    if (name === 'stdout' && !readOutput) continue;
+    child[name].setEncoding('utf8').on('data', (chunk: string) => {
+      text[name] += chunk;
+      watchers.forEach((watch) => watch());
+    });
+  }
+  // The process may end before it has read all its input; what then happens to the pipe is not the test's business.
+  child.stdin.on('error', () => undefined);
+  const ended = once(child, 'close').then(([code]): Ended => ({ code: code as number | null, ...text }));
+  const until = (stream: 'stdout' | 'stderr', pattern: RegExp) =>
+    new Promise<RegExpExecArray>((resolve, reject) => {
+      const watch = () => {
+        const match = pattern.exec(text[stream]);
+        if (match === null) return;
+        watchers.delete(watch);
+        resolve(match);
+      };
+      watchers.add(watch);
+      watch();
+      void ended.then((end) =>
+        reject(new Error(`ended with ${end.code} before ${pattern}: ${end.stdout}${end.stderr}`)),
+      );
+    });
+  return { child, ended, until };
+}
+
+/** Runs one command to its end. `input` is all of its standard input. */
+export async function runLeat(
+  args: readonly string[],
+  options: StartOptions & { readonly input?: string | Uint8Array } = {},
+): Promise<Ended> {
+  const { child, ended } = startLeat(args, options);
+  child.stdin.end(options.input ?? '');
+  return ended;
+}
+
+export interface TestService {
+  readonly address: string;
+  /** Kills the service as a power cut would, and starts another one on the same port and data. */
+  crashAndRestart(): Promise<void>;
+  crash(): Promise<void>;
+  /** Ends the service and removes its data. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** `leat serve` on free ports and a fresh data directory. */
+export async function startService(): Promise<TestService> {
+  const dataDir = await mkdtemp(path.join(tmpdir(), 'leat-cli-test-'));
+  let listen = '127.0.0.1:0';
+  const start = async () => {
+    const flags = ['--data-dir', dataDir, '--listen', listen, '--http-listen', '127.0.0.1:0'];
+    const service = startLeat(['serve', ...flags]);
+    const [, port] = await service.until('stdout', /"grpcPort":(\d+).*"serving"/);
+    listen = `127.0.0.1:${port}`;
+    return service;
+  };
+  let service = await start();
+  const crash = async () => {
+    service.child.kill('SIGKILL');
+    await service.ended;
+  };
+  return {
+    address: listen,
+    crash,
+    async crashAndRestart() {
+      await crash();
+      service = await start();
+    },
+    async [Symbol.asyncDispose]() {
+      service.child.kill('SIGTERM');
+      await service.ended;
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** `count` lines that say which they are: "line 1\nline 2\n…". */
+export function numberedLines(count: number, from = 1): string {
+  return Array.from({ length: count }, (_none, index) => `line ${from + index}\n`).join('');
+}

@@ -1,0 +1,104 @@
+import { describe, expect, it } from '@jest/globals';
+import { cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { runLeat } from './leat-process.js';
+
+const nowhere = ['--address', '127.0.0.1:1'];
+
+describe('the command line', () => {
+  it.each([[[]], [['user']]])('%j prints help and is wrong usage', async (args) => {
+    expect(await runLeat(args)).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(/^Usage: leat/) });
+  });
+
+  it.each([
+    [['nonsense'], /unknown command 'nonsense'/],
+    [['tail'], /missing required argument 'topic'/],
+    [['tail', 'a', 'b'], /too many arguments/],
+    [['tail', 'a', '--folow'], /unknown option '--folow' \(Did you mean --follow\?\)/],
+    [['tail', 'a', '--from', '0'], /Offsets begin at 1/],
+    [['tail', 'a', '--from', '1', '--last', '2'], /cannot be used with/],
+    [['tail', 'a', '--limit', 'many'], /Give a whole number/],
+    [['tail', 'a', '--attribute', 'x'], /Give KEY=VALUE/],
+    [['tail', 'a', '--address', 'nowhere'], /Give HOST:PORT/],
+    [['tail', 'a', '--user', 'ä'], /Give printable ASCII/],
+    [['user', 'get'], /give either an id or --email/],
+    [['user', 'update', 'ada'], /nothing to change/],
+    [['serve', '--listen', 'here', '--drain-timeout', 'soon'], /--listen: .*\n {2}--drain-timeout: /],
+    [['serve', '--listen', '0.0.0.0:0', '--http-listen', '127.0.0.1:0'], /--insecure/],
+  ])('%j is wrong usage, said in a line', async (args, message) => {
+    const { code, stdout, stderr } = await runLeat(args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(message);
+    expect(stderr).toMatch(/^error: .*\n( {2}.*\n)*$/);
+  });
+
+  it.each([
+    [['tail', 'x', ...nowhere]],
+    [['tail', 'x', '--follow', ...nowhere]],
+    [['publish', 'x', ...nowhere]],
+    [['topics', ...nowhere]],
+    [['user', 'list', ...nowhere]],
+  ])('%j says in a line that there is no server, and what to do', async (args) => {
+    const { code, stdout, stderr } = await runLeat(args, { input: 'a\n' });
+    expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
+    expect(stderr).toMatch(
+      /^error: cannot reach 127\.0\.0\.1:1: connect ECONNREFUSED .*\(UNAVAILABLE\); start a server .*\n/,
+    );
+  });
+
+  it('takes the address and the user from the environment', async () => {
+    const env = { LEAT_ADDRESS: '127.0.0.1:2' };
+    expect(await runLeat(['topics'], { env })).toMatchObject({
+      stderr: expect.stringContaining('cannot reach 127.0.0.1:2'),
+    });
+    expect(await runLeat(['topics', ...nowhere], { env })).toMatchObject({
+      stderr: expect.stringContaining('127.0.0.1:1'),
+    });
+  });
+
+  it.each([
+    [['--help'], /Exit codes:/],
+    [['help', 'tail'], /--follow/],
+    [['serve', '--help'], /--data-dir <path>.*env: LEAT_DATA_DIR/],
+    [['publish', '--help'], /Examples:/],
+    [['tail', '--help'], /Examples:/],
+    [['topics', '--help'], /Examples:/],
+    [['user', '--help'], /create/],
+    [['user', 'create', '--help'], /Example:/],
+    [['user', 'get', '--help'], /Examples:/],
+    [['user', 'update', '--help'], /Example:/],
+    [['user', 'delete', '--help'], /Example:/],
+    [['user', 'list', '--help'], /Examples:/],
+    [['--version'], /^\d+\.\d+\.\d+\n$/],
+  ])('%j explains itself', async (args, text) => {
+    expect(await runLeat(args)).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(text) });
+  });
+
+  it('needs nothing of the server for anything but serve', async () => {
+    const root = path.resolve(import.meta.dirname, '../../..');
+    const alone = await mkdtemp(path.join(tmpdir(), 'leat-client-only-'));
+    try {
+      for (const part of ['src/cli', 'src/client', 'src/config.js', 'gen', '../package.json']) {
+        await cp(path.join(root, 'dist', part), path.join(alone, 'dist', part), { recursive: true });
+      }
+      await mkdir(path.join(alone, 'node_modules'));
+      const packages = [
+        '@bufbuild',
+        '@grpc',
+        'abort-controller-x',
+        'commander',
+        'nice-grpc',
+        'nice-grpc-error-details',
+      ];
+      for (const name of packages)
+        await symlink(path.join(root, 'node_modules', name), path.join(alone, 'node_modules', name));
+      const program = path.join(alone, 'dist/src/cli/main.js');
+      expect(await runLeat(['tail', 'x', ...nowhere], { program })).toMatchObject({ code: 3 });
+      expect(await runLeat(['serve', '--help'], { program })).toMatchObject({ code: 0 });
+      expect(await runLeat(['serve'], { program })).toMatchObject({ code: 1 });
+    } finally {
+      await rm(alone, { recursive: true });
+    }
+  });
+});

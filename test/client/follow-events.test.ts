@@ -1,0 +1,153 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { TailState } from '../../gen/leat/v1/event.js';
+import type { DeepPartial, ListEventsRequest } from '../../gen/leat/v1/event_service.js';
+import { startCuttingProxy } from '../../examples/demo/cutting-proxy.js';
+import { connect, type LeatClient } from '../../src/client/connect.js';
+import { followEvents, type Cut, type FollowOptions } from '../../src/client/follow-events.js';
+import { startService, type TestService } from '../cli/leat-process.js';
+
+const total = 3_000;
+const backoff = { initialMs: 1, maxMs: 5 };
+let service: TestService;
+let direct: LeatClient;
+
+beforeAll(async () => {
+  service = await startService();
+  direct = connect({ address: service.address });
+  await publish('log', total);
+});
+afterAll(async () => {
+  direct.close();
+  await service[Symbol.asyncDispose]();
+});
+
+/** Events 1, 2, 3 …; every third is of type "third". */
+async function publish(topic: string, count: number): Promise<void> {
+  const { events } = direct;
+  async function* batches() {
+    for (let from = 1; from <= count; from += 100) {
+      const numbers = Array.from({ length: Math.min(100, count - from + 1) }, (_none, index) => from + index);
+      const typeOf = (number: number) => (number % 3 === 0 ? 'third' : 'other');
+      const padding = 'x'.repeat(100);
+      const batch = numbers.map((number) => ({
+        type: typeOf(number),
+        payload: { $case: 'text' as const, value: `${number} ${padding}` },
+      }));
+      yield { topic, events: batch };
+    }
+  }
+  await events.publishEvents(batches());
+}
+
+interface Reading {
+  readonly offsets: number[];
+  readonly cuts: Cut[];
+  readonly last?: TailState;
+}
+
+/** Reads to the end over a connection that is cut after so many bytes. */
+async function readOver(cutsAt: readonly number[], request: DeepPartial<ListEventsRequest>): Promise<Reading> {
+  const proxy = await startCuttingProxy(service.address, cutsAt, () => undefined);
+  const client = connect({ address: proxy.address });
+  const cuts: Cut[] = [];
+  try {
+    return { ...(await read(client, request, { onCut: (cut) => cuts.push(cut) })), cuts };
+  } finally {
+    client.close();
+    await proxy.close();
+  }
+}
+
+async function read(client: LeatClient, request: DeepPartial<ListEventsRequest>, options: FollowOptions = {}) {
+  const offsets: number[] = [];
+  let last: TailState | undefined;
+  for await (const page of followEvents(client.events, request, { backoff, ...options })) {
+    offsets.push(...page.records.map(({ offset }) => Number(offset)));
+    last = page.state;
+  }
+  return { offsets, last };
+}
+
+const all = Array.from({ length: total }, (_none, index) => index + 1);
+const thirds = all.filter((offset) => offset % 3 === 0);
+
+describe('followEvents', () => {
+  it('brings each matching event once, in order, wherever the connection is cut', async () => {
+    const steps = fc.array(fc.integer({ min: 1, max: 150_000 }), { maxLength: 4 });
+    const requests = fc.constantFrom<{ request: DeepPartial<ListEventsRequest>; expected: number[] }>(
+      { request: { topic: 'log' }, expected: all },
+      { request: { topic: 'log', filter: { types: ['third'] } }, expected: thirds },
+      { request: { topic: 'log', limit: 1_234n }, expected: all.slice(0, 1_234) },
+      { request: { topic: 'log', limit: 500n, filter: { types: ['third'] } }, expected: thirds.slice(0, 500) },
+    );
+    await fc.assert(
+      fc.asyncProperty(steps, requests, async (gaps, { request, expected }) => {
+        // A cut before the first response, a page of 64 KiB, is the caller's to hear about.
+        let at = 80_000;
+        const { offsets } = await readOver(
+          gaps.map((gap) => (at += gap)),
+          request,
+        );
+        expect(offsets.join()).toBe(expected.join());
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('ends at the head as it was at first, whatever is written while it is cut', async () => {
+    await publish('growing', 2_000);
+    const proxy = await startCuttingProxy(service.address, [100_000], () => undefined);
+    const client = connect({ address: proxy.address });
+    let grown: Promise<void> | undefined;
+    const offsets: number[] = [];
+    for await (const page of followEvents(client.events, { topic: 'growing' }, { backoff })) {
+      await (grown ??= publish('growing', 500));
+      offsets.push(...page.records.map(({ offset }) => Number(offset)));
+    }
+    expect(offsets).toEqual(all.slice(0, 2_000));
+    client.close();
+    await proxy.close();
+  });
+
+  it('tells of each cut, and counts tries only until something comes', async () => {
+    const { cuts, last } = await readOver([100_000, 250_000], { topic: 'log' });
+    expect(cuts.map(({ attempt }) => attempt)).toEqual([1, 1]);
+    expect(last).toBe(TailState.TAIL_STATE_COMPLETE);
+  });
+
+  it('throws what fails before the first response', async () => {
+    const client = connect({ address: '127.0.0.1:1' });
+    await expect(read(client, { topic: 'log' })).rejects.toMatchObject({ code: 14 });
+    await expect(readOver([20], { topic: 'log' })).rejects.toMatchObject({ code: 14 });
+    client.close();
+  });
+
+  it('throws what the service refuses', async () => {
+    const start = { position: { $case: 'afterOffset', value: 1_000_000n } } as const;
+    await expect(read(direct, { topic: 'log', start })).rejects.toMatchObject({ code: 11 });
+  });
+
+  it('ends with an AbortError while it waits to try again, and while it waits for events', async () => {
+    const waiting = new AbortController();
+    const live = new AbortController();
+    const proxy = await startCuttingProxy(service.address, [100_000], () => undefined);
+    const client = connect({ address: proxy.address });
+    const onCut = () => waiting.abort();
+    const slow = { initialMs: 600_000, maxMs: 600_000 };
+    await expect(
+      read(client, { topic: 'log' }, { signal: waiting.signal, onCut, backoff: slow }),
+    ).rejects.toMatchObject({
+      name: 'AbortError',
+    });
+    const pages = followEvents(direct.events, { topic: 'log', follow: true }, { signal: live.signal });
+    for (let page = await pages.next(); ; page = await pages.next()) {
+      if (page.done === true || page.value.state === TailState.TAIL_STATE_LIVE) break;
+    }
+    const next = pages.next();
+    live.abort();
+    await expect(next).rejects.toMatchObject({ name: 'AbortError' });
+    client.close();
+    await proxy.close();
+  });
+});
