@@ -3,7 +3,11 @@ import { exitCodes } from './cli-error.js';
 import { runCli } from './run-cli.js';
 import type { Interrupt } from './session.js';
 
-process.exitCode = await runCli(process.argv.slice(2), process, listenForSignals());
+const interrupt = listenForSignals();
+const exitCode = await runCli(process.argv.slice(2), process, interrupt);
+// A pipe that nobody reads would hold up somebody who wants to leave; otherwise everything is written first.
+if (interrupt.signal.aborted) process.exit(exitCode);
+process.exitCode = exitCode;
 
 function listenForSignals(): Interrupt {
   const controller = new AbortController();

@@ -59,24 +59,29 @@ Examples:
   $ leat tail sys/users --from now --follow`;
 
 async function tail(session: Session, topic: string, options: TailOptions): Promise<void> {
-  const { output, signal } = session;
-  const format = options.json ? (record: EventRecord) => formatCloudEvent(topic, record) : formatEvent;
-  let resumeToken: string | undefined;
+  const { signal, terminal } = session;
+  const onCut = (cut: Cut) => session.notice(describeCut(cut));
+  // Somebody who follows wants to see the server come back; an export that cannot end should fail.
+  const maxAttempts = options.follow ? Infinity : 10;
+  const { events } = session.client(options);
+  let resumeToken = '';
   try {
-    const onCut = (cut: Cut) => session.notice(describeCut(cut));
-    for await (const page of followEvents(session.client(options).events, listRequest(topic, options), {
-      signal,
-      onCut,
-    })) {
-      if (page.records.length > 0)
-        await output.write(page.records.map((record) => `${format(record)}\n`).join(''), signal);
+    for await (const page of followEvents(events, listRequest(topic, options), { signal, onCut, maxAttempts })) {
+      await print(session, topic, page.records, options.json);
       ({ resumeToken } = page);
     }
   } catch (error) {
     if (!isAbortError(error) || !options.follow) throw error;
-    const interactive = session.terminal.stderr.isTTY === true && !session.outputClosed();
-    if (interactive && resumeToken) session.notice(`go on with: leat tail ${topic} --follow --from ${resumeToken}`);
+    const interactive = terminal.stderr.isTTY === true && !session.outputClosed();
+    if (interactive && resumeToken !== '')
+      session.notice(`go on with: leat tail ${topic} --follow --from ${resumeToken}`);
   }
+}
+
+async function print({ output, signal }: Session, topic: string, records: readonly EventRecord[], json?: boolean) {
+  if (records.length === 0) return;
+  const lines = records.map((record) => (json ? formatCloudEvent(topic, record) : formatEvent(record)));
+  await output.write(`${lines.join('\n')}\n`, signal);
 }
 
 function listRequest(topic: string, options: TailOptions): DeepPartial<ListEventsRequest> {

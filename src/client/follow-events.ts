@@ -24,6 +24,8 @@ export interface FollowOptions {
   /** Called before each wait. Default: nothing. */
   readonly onCut?: (cut: Cut) => void;
   readonly backoff?: BackoffOptions;
+  /** Tries in a row that may bring nothing before their error is thrown. Default: no limit. */
+  readonly maxAttempts?: number;
 }
 
 /**
@@ -38,7 +40,7 @@ export interface FollowOptions {
 export async function* followEvents(
   events: EventServiceClient,
   request: DeepPartial<ListEventsRequest>,
-  { signal = new AbortController().signal, onCut, backoff }: FollowOptions = {},
+  { signal = new AbortController().signal, onCut, backoff, maxAttempts = Infinity }: FollowOptions = {},
 ): AsyncGenerator<ListEventsResponse, void, undefined> {
   const position = createPosition(request);
   let attempt = 0;
@@ -56,6 +58,7 @@ export async function* followEvents(
       error = thrown;
     }
     if (position.finished()) return;
+    if (attempt >= maxAttempts) throw error instanceof Error ? error : new Error('the stream ended too early');
     attempt++;
     const delayMs = Math.max(readCallError(error)?.retryAfterMs ?? 0, backoffDelay(attempt, backoff));
     onCut?.({ error, attempt, delayMs });

@@ -123,6 +123,17 @@ describe('followEvents', () => {
     client.close();
   });
 
+  it('gives up after as many tries in a row as it is told', async () => {
+    const proxy = await startCuttingProxy(service.address, [100_000, 100_001, 100_002, 100_003], () => undefined);
+    const client = connect({ address: proxy.address });
+    const cuts: Cut[] = [];
+    const options = { maxAttempts: 2, onCut: (cut: Cut) => cuts.push(cut) };
+    await expect(read(client, { topic: 'log' }, options)).rejects.toMatchObject({ code: 14 });
+    expect(cuts.map(({ attempt }) => attempt)).toEqual([1, 2]);
+    client.close();
+    await proxy.close();
+  });
+
   it('throws what the service refuses', async () => {
     const start = { position: { $case: 'afterOffset', value: 1_000_000n } } as const;
     await expect(read(direct, { topic: 'log', start })).rejects.toMatchObject({ code: 11 });
