@@ -1,6 +1,7 @@
 import { pino, type Logger } from 'pino';
 import { collectDefaultMetrics } from 'prom-client';
 import type { Config } from '../config.js';
+import { ensureSystemTopics } from '../domain/topics/system-topics.js';
 import { openSqliteStore } from '../store/sqlite/index.js';
 import { ensureSystemTopics } from '../domain/topics/system-topics.js';
 import type { Store } from '../store/store.js';
