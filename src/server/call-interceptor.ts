@@ -1,6 +1,7 @@
 import {
   status as Status,
   ServerInterceptingCall,
+  type Metadata,
   type ServerInterceptor,
   type ServerListener,
   ServerListenerBuilder,
@@ -17,7 +18,7 @@ type NextCall = Parameters<ServerInterceptor>[1];
 const HALF_CLOSE_TURNS = 3;
 
 /** Makes the record of every call, keeps it up to date from below, and frees it. */
-export function createCallInterceptor(records: CallRecords): ServerInterceptor {
+export function createCallInterceptor(records: CallRecords, maxMetadataSize: number): ServerInterceptor {
   return (method, nextCall) => {
     const { requestStream, responseStream } = method;
     const { record, key } = records.open({
@@ -27,7 +28,7 @@ export function createCallInterceptor(records: CallRecords): ServerInterceptor {
       deadlineMs: Number(nextCall.getDeadline()),
     });
     observeStatus(nextCall, record);
-    const listener = listenerOf({ record, key, records, nextCall, holds: requestStream });
+    const listener = listenerOf({ record, key, records, nextCall, maxMetadataSize, holds: requestStream });
     return new ObservedCall(nextCall, listener, record, responseStream);
   };
 }
@@ -69,33 +70,44 @@ interface Observed {
   readonly key: string;
   readonly records: CallRecords;
   readonly nextCall: NextCall;
+  readonly maxMetadataSize: number;
   /** Only a client's stream can be mistaken for complete: one message either came or did not. */
   readonly holds: boolean;
 }
 
-function listenerOf({ record, key, records, nextCall, holds }: Observed): ServerListener {
+function listenerOf({ record, key, records, nextCall, maxMetadataSize, holds }: Observed): ServerListener {
   return new ServerListenerBuilder()
     .withOnReceiveMetadata((metadata, next) => {
+      const size = sizeOf(metadata);
       metadata.set(CALL_KEY, key);
-      next(metadata);
+      if (size <= maxMetadataSize) return next(metadata);
+      const details = `Metadata is larger than max (${size} vs. ${maxMetadataSize})`;
+      nextCall.sendStatus({ code: Status.RESOURCE_EXHAUSTED, details });
     })
     .withOnReceiveMessage((message, next) => {
       record.messagesIn++;
       next(message);
     })
     .withOnReceiveHalfClose((next) => {
-      if (hasPartialMessage(nextCall)) return refuse(nextCall, record);
-      if (holds) afterTurns(HALF_CLOSE_TURNS, next);
+      if (hasPartialMessage(nextCall)) refuse(nextCall, record, holds);
+      else if (holds) afterTurns(HALF_CLOSE_TURNS, next);
       else next();
     })
     .withOnCancel(() => records.closed(key))
     .build();
 }
 
-/** grpc-js drops what is left over of a last message and half-closes. */
-function refuse(nextCall: NextCall, record: CallRecord) {
+/** As HTTP/2 counts it (RFC 9113, section 6.5.2). Node tells clients the limit and does not hold them to it. */
+function sizeOf(metadata: Metadata): number {
+  return Object.entries(metadata.toHttp2Headers())
+    .flatMap(([name, values]) => [values].flat().map((value) => name.length + String(value).length + 32))
+    .reduce((sum, size) => sum + size, 0);
+}
+
+/** grpc-js drops what is left over of a last message and half-closes. A handler of one message waits for that. */
+function refuse(nextCall: NextCall, record: CallRecord, handlerRuns: boolean) {
   const error = malformed('the stream ended in the middle of it');
-  if (record.streaming) record.abort(error);
+  if (handlerRuns) record.abort(error);
   else nextCall.sendStatus({ code: Status.INVALID_ARGUMENT, details: error.message });
 }
 

@@ -101,7 +101,7 @@ export function createLeatServer({ config, services, log }: ServerDeps): Running
 }
 
 function createGrpcServer(config: Config, records: CallRecords): LeatServer {
-  return createServer(transportOptions(config, [createCallInterceptor(records)]))
+  return createServer(transportOptions(config, [createCallInterceptor(records, config.maxMetadataSize)]))
     .use(createCallBoundary({ records, maxUnaryMs: config.maxUnaryDuration }))
     .use(createCallerMiddleware())
     .use(createAbortGuard());

@@ -1,4 +1,4 @@
-import type { ServerHttp2Session, ServerOptions } from 'node:http2';
+import type { IncomingHttpHeaders, ServerHttp2Session, ServerOptions } from 'node:http2';
 import { Server, type ChannelOptions, type ServerInterceptor } from '@grpc/grpc-js';
 
 /** Of every connection; what grpc-js leaves off or unlimited. Sizes in bytes, times in milliseconds. */
@@ -46,6 +46,7 @@ interface Internals {
 
 interface Http2Server {
   on(event: 'session', listener: (session: ServerHttp2Session) => void): void;
+  prependListener(event: 'stream', listener: (stream: unknown, headers: IncomingHttpHeaders) => void): void;
 }
 
 const installed = Symbol('leat.transport.installed');
@@ -63,6 +64,7 @@ export function installTransportTuning(): void {
     if (limits === undefined) return original.call(this, credentials);
     this.commonServerOptions = withLimits(this.commonServerOptions, limits);
     const server = original.call(this, credentials);
+    server.prependListener('stream', (_, headers) => dropEndlessTimeout(headers));
     server.on('session', (session) => session.setLocalWindowSize(limits.connectionWindow));
     return server;
   };
@@ -78,4 +80,16 @@ function withLimits(options: ServerOptions, limits: TransportLimits): ServerOpti
       maxHeaderListSize: limits.maxMetadataSize,
     },
   };
+}
+
+const SECONDS_OF = new Map([
+  ['H', 3_600],
+  ['M', 60],
+  ['S', 1],
+]);
+
+/** grpc-js keeps milliseconds in 32 bits, and a deadline beyond 24 days would have passed at once. */
+function dropEndlessTimeout(headers: IncomingHttpHeaders) {
+  const [, digits, unit = ''] = /^(\d+)([HMS])$/.exec(String(headers['grpc-timeout'])) ?? [];
+  if (Number(digits) * (SECONDS_OF.get(unit) ?? 0) * 1_000 >= 2 ** 31) delete headers['grpc-timeout'];
 }

@@ -5,6 +5,7 @@ export type WireStatus = Pick<StatusObject, 'code' | 'details'> & Partial<Pick<S
 
 /** What grpc-js says by itself, told by how it begins, and how we say it. */
 const own: readonly (readonly [begin: string, code: Status, reason: string, advice: string])[] = [
+  ['Metadata is larger', Status.RESOURCE_EXHAUSTED, 'METADATA_TOO_LARGE', 'send less of it'],
   ['Received message larger', Status.RESOURCE_EXHAUSTED, 'MESSAGE_TOO_LARGE', 'send smaller messages'],
   ['Received message that decompresses', Status.RESOURCE_EXHAUSTED, 'MESSAGE_TOO_LARGE', 'send smaller messages'],
   ['Received message compressed', Status.UNIMPLEMENTED, 'UNKNOWN_ENCODING', 'use identity, gzip or deflate'],
@@ -30,7 +31,9 @@ export function presentable(status: WireStatus): WireStatus {
     Status[status.code],
     '',
   ];
-  const text = advice === '' ? details : `${details}; ${advice}`;
+  // grpc-js calls unary methods server streaming here.
+  const cause = details.replace(/ for server streaming method .*/, '');
+  const text = advice === '' ? cause : `${cause}; ${advice}`;
   const metadata = status.metadata?.clone() ?? new Metadata();
   metadata.set(DETAILS_TRAILER, Buffer.from(encodeStatus(code, text, [errorInfo(reason)])));
   return { code, details: text, metadata };
