@@ -3,7 +3,6 @@ import { collectDefaultMetrics } from 'prom-client';
 import type { Config } from '../config.js';
 import { ensureSystemTopics } from '../domain/topics/system-topics.js';
 import { openSqliteStore } from '../store/sqlite/index.js';
-import { ensureSystemTopics } from '../domain/topics/system-topics.js';
 import type { Store } from '../store/store.js';
 import { createLeatServer, type RunningServer } from './leat-server.js';
 import { leatServices } from './services.js';
@@ -53,9 +52,11 @@ async function run(config: Config, log: Logger, stop: StopSignals): Promise<Exit
     dataDir: config.dataDir,
     onFatal: (error) => lose(new Error('the store is lost', { cause: error })),
   });
-  const exitCode = await serveStore(config, store, log, { stop, lost });
-  await Promise.race([store.close(), lost]);
-  return exitCode;
+  try {
+    return await serveStore(config, store, log, { stop, lost });
+  } finally {
+    await Promise.race([store.close(), lost.catch(() => undefined)]);
+  }
 }
 
 /** What ends the serving. */
