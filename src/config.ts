@@ -17,7 +17,7 @@ const table = {
   'max-unary-duration': duration('30s', '100ms', '1h', 'A call with one answer is ended after this time.'),
   'max-receive-message-size': size('4MiB', '64KiB', '64MiB', 'Largest message that is accepted.'),
   'max-send-message-size': size('4MiB', '64KiB', '64MiB', 'Largest message that is sent.'),
-  'max-metadata-size': size('16KiB', '4KiB', '64KiB', 'All headers of a call together.'),
+  'max-metadata-size': size('16KiB', '4KiB', '48KiB', 'All headers of a call together.'),
   'max-concurrent-streams': count(1_000, 1, 1_000_000, 'Calls at a time on one connection.'),
   'stream-window': size('1MiB', '64KiB', '16MiB', 'Bytes of a call that are received before a handler asks for them.'),
   'connection-window': size('1MiB', '64KiB', '64MiB', 'Bytes of a connection that may be under way to the server.'),

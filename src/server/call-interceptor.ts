@@ -97,7 +97,7 @@ function listenerOf({ record, key, records, nextCall, maxMetadataSize, holds }: 
     .build();
 }
 
-/** As HTTP/2 counts it (RFC 9113, section 6.5.2). Node tells clients the limit and does not hold them to it. */
+/** As HTTP/2 counts it (RFC 9113, section 6.5.2). */
 function sizeOf(metadata: Metadata): number {
   return Object.entries(metadata.toHttp2Headers())
     .flatMap(([name, values]) => [values].flat().map((value) => name.length + String(value).length + 32))

@@ -6,8 +6,6 @@ export interface TransportLimits {
   /** HTTP/2 flow-control windows, for receiving. */
   readonly streamWindow: number;
   readonly connectionWindow: number;
-  /** All header fields of a call together, each with 32 bytes of overhead. */
-  readonly maxMetadataSize: number;
   readonly maxReceiveMessageSize: number;
   readonly maxSendMessageSize: number;
   readonly maxConcurrentStreams: number;
@@ -35,6 +33,9 @@ export function transportOptions(limits: TransportLimits, interceptors: readonly
     'grpc.enable_channelz': 1,
   };
 }
+
+/** Beyond it HTTP/2 resets the call without a word; below it `maxMetadataSize` is answered with a status. */
+const HEADERS_MAX_BYTES = 64 * 1024;
 
 const TUNING = 'leat.transport';
 
@@ -77,7 +78,7 @@ function withLimits(options: ServerOptions, limits: TransportLimits): ServerOpti
     settings: {
       ...options.settings,
       initialWindowSize: limits.streamWindow,
-      maxHeaderListSize: limits.maxMetadataSize,
+      maxHeaderListSize: HEADERS_MAX_BYTES,
     },
   };
 }

@@ -3,12 +3,13 @@ import { DETAILS_TRAILER, encodeStatus, errorInfo } from '../middleware/error-de
 
 export type WireStatus = Pick<StatusObject, 'code' | 'details'> & Partial<Pick<StatusObject, 'metadata'>>;
 
-/** What grpc-js says by itself, told by how it begins, and how we say it. */
+/** What the transport says by itself, told by how it begins, and how we say it. */
 const own: readonly (readonly [begin: string, code: Status, reason: string, advice: string])[] = [
   ['Metadata is larger', Status.RESOURCE_EXHAUSTED, 'METADATA_TOO_LARGE', 'send less of it'],
   ['Received message larger', Status.RESOURCE_EXHAUSTED, 'MESSAGE_TOO_LARGE', 'send smaller messages'],
   ['Received message that decompresses', Status.RESOURCE_EXHAUSTED, 'MESSAGE_TOO_LARGE', 'send smaller messages'],
   ['Received message compressed', Status.UNIMPLEMENTED, 'UNKNOWN_ENCODING', 'use identity, gzip or deflate'],
+  ['the request message cannot', Status.INVALID_ARGUMENT, 'MALFORMED_MESSAGE', ''],
   ['Failed to decompress', Status.INVALID_ARGUMENT, 'MALFORMED_MESSAGE', 'it is not what grpc-encoding says'],
   ['Error deserializing', Status.INVALID_ARGUMENT, 'MALFORMED_MESSAGE', 'the message cannot be decoded'],
   ['Received no request', Status.INVALID_ARGUMENT, 'MALFORMED_MESSAGE', 'send one message, then half-close'],
