@@ -89,9 +89,9 @@ function listenerOf({ record, key, records, nextCall, maxMetadataSize, holds }: 
       next(message);
     })
     .withOnReceiveHalfClose((next) => {
-      if (hasPartialMessage(nextCall)) refuse(nextCall, record, holds);
-      else if (holds) afterTurns(HALF_CLOSE_TURNS, next);
-      else next();
+      const end = () => (hasPartialMessage(nextCall) ? refuse(nextCall, record, holds) : next());
+      if (holds) afterTurns(HALF_CLOSE_TURNS, end);
+      else end();
     })
     .withOnCancel(() => records.closed(key))
     .build();
@@ -111,7 +111,7 @@ function refuse(nextCall: NextCall, record: CallRecord, handlerRuns: boolean) {
   else nextCall.sendStatus({ code: Status.INVALID_ARGUMENT, details: error.message });
 }
 
-/** `next` does nothing if the call was cancelled meanwhile. */
-function afterTurns(turns: number, next: () => void) {
-  setImmediate(() => (turns > 1 ? afterTurns(turns - 1, next) : next()));
+/** What comes then does nothing if the call was cancelled meanwhile. */
+function afterTurns(turns: number, act: () => void) {
+  setImmediate(() => (turns > 1 ? afterTurns(turns - 1, act) : act()));
 }

@@ -1,5 +1,6 @@
 import { connect, type ClientHttp2Session, type ClientHttp2Stream, type IncomingHttpHeaders } from 'node:http2';
 import { once } from 'node:events';
+import { connect as connectTcp } from 'node:net';
 
 /** How a call ended, as it was on the wire. */
 export interface RawEnd {
@@ -24,17 +25,21 @@ export interface RawCall {
 /** A connection without any gRPC in it, to send what no client library would. */
 export interface RawConnection {
   readonly session: ClientHttp2Session;
+  /** Cuts the TCP connection, without a word of HTTP/2. */
+  cut(): void;
   /** Begins a call. The response is read and thrown away unless `paused`. */
   call(path: string, options?: { headers?: Record<string, string | string[]>; paused?: boolean }): RawCall;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 export async function connectRaw(port: number): Promise<RawConnection> {
-  const session = connect(`http://127.0.0.1:${port}`);
+  const socket = connectTcp(port, '127.0.0.1');
+  const session = connect(`http://127.0.0.1:${port}`, { createConnection: () => socket });
   session.on('error', () => undefined); // Tests cut connections; what becomes of the calls is in `ended`.
   await once(session, 'remoteSettings');
   return {
     session,
+    cut: () => void socket.destroy(),
     call: (path, { headers = {}, paused = false } = {}) => {
       const stream = session.request({ ...required(path), ...headers });
       if (!paused) stream.resume();
@@ -64,6 +69,8 @@ function required(path: string) {
 function endOf(stream: ClientHttp2Stream): Promise<RawEnd> {
   const headers: IncomingHttpHeaders = {};
   stream.on('error', () => undefined);
+  // The answer is there: nothing more is sent, or the stream would stay half open.
+  stream.on('end', () => stream.end());
   stream.on('response', (fields) => Object.assign(headers, fields));
   stream.on('trailers', (fields) => Object.assign(headers, fields));
   return new Promise((resolve) => {
