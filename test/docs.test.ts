@@ -12,7 +12,14 @@ function sources(folder: string): string {
 }
 
 /** Reasons that never reach a client: they end the start of a server, or are turned into another before. */
-const internal = ['DATA_DIR_IN_USE', 'STORE_TOO_NEW', 'NOT_A_STORE', 'REVISION_MISMATCH', 'CHAIN_BROKEN'];
+const internal = [
+  'DATA_DIR_IN_USE',
+  'DATA_DIR_UNUSABLE',
+  'STORE_TOO_NEW',
+  'NOT_A_STORE',
+  'REVISION_MISMATCH',
+  'CHAIN_BROKEN',
+];
 
 describe('docs/protocol.md', () => {
   it('explains every reason that an error can have', () => {
