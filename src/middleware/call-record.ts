@@ -1,5 +1,6 @@
 import { AbortError } from 'abort-controller-x';
 import type { Status } from 'nice-grpc-common';
+import { createInbox, type Inbox } from './inbox.js';
 import { createOutbox, type CountedOutbox } from './outbox.js';
 
 /** What the transport knows of a call when it begins. */
@@ -20,6 +21,7 @@ export interface CallRecord extends CallStart {
   readonly startedAt: number;
   /** Aborts when the client leaves and when the service ends the call. `cause` of its reason then tells why. */
   readonly signal: AbortSignal;
+  readonly inbox: Inbox;
   readonly outbox: CountedOutbox;
   requestId: string;
   caller: string;
@@ -41,6 +43,7 @@ export function createCallRecord(start: CallStart): CallRecord {
     ...start,
     startedAt: performance.now(),
     signal: controller.signal,
+    inbox: createInbox(),
     outbox: createOutbox(),
     requestId: '',
     caller: '',

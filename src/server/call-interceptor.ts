@@ -29,7 +29,7 @@ export function createCallInterceptor(records: CallRecords, maxMetadataSize: num
     });
     observeStatus(nextCall, record);
     const listener = listenerOf({ record, key, records, nextCall, maxMetadataSize, holds: requestStream });
-    return new ObservedCall(nextCall, listener, record, responseStream);
+    return new ObservedCall(nextCall, listener, record, method);
   };
 }
 
@@ -39,9 +39,14 @@ class ObservedCall extends ServerInterceptingCall {
     nextCall: NextCall,
     listener: ServerListener,
     private readonly record: CallRecord,
-    private readonly queued: boolean,
+    private readonly method: { readonly requestStream: boolean; readonly responseStream: boolean },
   ) {
     super(nextCall, { start: (next) => next(listener) });
+  }
+
+  override startRead() {
+    if (this.method.requestStream) this.record.inbox.whenOpen(() => super.startRead());
+    else super.startRead();
   }
 
   override sendMessage(message: unknown, callback: () => void) {
@@ -49,7 +54,7 @@ class ObservedCall extends ServerInterceptingCall {
     if (this.record.status !== undefined) return;
     super.sendMessage(message, () => {
       this.record.messagesOut++;
-      if (this.queued) this.record.outbox.written();
+      if (this.method.responseStream) this.record.outbox.written();
       callback();
     });
   }
@@ -86,6 +91,7 @@ function listenerOf({ record, key, records, nextCall, maxMetadataSize, holds }: 
     })
     .withOnReceiveMessage((message, next) => {
       record.messagesIn++;
+      record.inbox.arrived(message instanceof Uint8Array ? message.byteLength : 0);
       next(message);
     })
     .withOnReceiveHalfClose((next) => {
