@@ -9,13 +9,16 @@ import {
 import { CALL_KEY, type CallRecords } from '../middleware/call-records.js';
 import type { CallRecord } from '../middleware/call-record.js';
 import { malformed } from '../middleware/request-codec.js';
-import { hasPartialMessage } from './partial-message.js';
+import { hasPartialMessage, resetStream } from './base-call.js';
 import { presentable, type WireStatus } from './wire-status.js';
 
 type NextCall = Parameters<ServerInterceptor>[1];
 
 /** A cancelled stream looks half-closed until its reset has been processed (DESIGN 8.1). */
 const HALF_CLOSE_TURNS = 3;
+
+/** What a client that reads slowly has to take what was sent to it before the end. */
+const STALLED_GRACE_MS = 1_000;
 
 /** Makes the record of every call, keeps it up to date from below, and frees it. */
 export function createCallInterceptor(records: CallRecords, maxMetadataSize: number): ServerInterceptor {
@@ -65,8 +68,11 @@ function observeStatus(call: NextCall, record: CallRecord) {
   const send = call.sendStatus.bind(call);
   call.sendStatus = (status) => {
     const told = presentable(status as WireStatus);
+    const stalled = record.status === undefined && record.outbox.size > 0;
     record.status ??= { code: told.code, details: told.details };
     send(told);
+    // The call is over, its deadline for example, and still holds what its client does not read.
+    if (stalled) setTimeout(() => resetStream(call), STALLED_GRACE_MS).unref();
   };
 }
 
