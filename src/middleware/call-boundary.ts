@@ -14,6 +14,14 @@ export interface BoundaryContext {
   readonly outbox: Outbox;
 }
 
+interface Guards {
+  readonly record: CallRecord;
+  /** The handler is done. May be called again. */
+  readonly leave: () => void;
+  /** What the client is told about an error. */
+  readonly told: (error: unknown) => Error;
+}
+
 type Step = () => Promise<IteratorResult<unknown, unknown>>;
 
 /**
@@ -30,14 +38,14 @@ export function createCallBoundary(deps: {
     adopt(context, record);
     if (call.responseStream) context.sendHeader();
     const disarm = armDeadline(record, deps.maxUnaryMs);
-    const end = (error?: unknown) => {
+    const leave = () => {
       disarm();
       deps.records.left(record);
-      return error === undefined ? undefined : answer(error, record, context);
     };
+    const told = (error: unknown) => answer(error, record, context);
     const next = () => call.next(call.request, Object.assign(context, { record, ...contextOf(record) }));
     // The two kinds differ only in what they yield, which this layer does not look at.
-    return guard(next, record, end) as ReturnType<typeof call.next>;
+    return guard(next, { record, leave, told }) as ReturnType<typeof call.next>;
   };
 }
 
@@ -66,25 +74,22 @@ function adopt(context: CallContext, record: CallRecord) {
  */
 function guard(
   next: () => AsyncGenerator<unknown, unknown, undefined>,
-  record: CallRecord,
-  end: (error?: unknown) => Error | undefined,
+  { record, leave, told }: Guards,
 ): AsyncGenerator<unknown, unknown, undefined> {
   let inner: AsyncGenerator<unknown, unknown, undefined> | undefined;
   const begun = () => (inner ??= next());
 
-  const succeed = () => {
-    throwIfAborted(record.signal);
-    end();
-  };
   const guarded = async (step: Step) => {
     try {
       if (inner === undefined) throwIfAborted(record.signal);
       const result = await (record.streaming ? step() : abortable(record.signal, step()));
-      if (!result.done) record.outbox.add();
-      else succeed();
+      if (result.done) throwIfAborted(record.signal);
+      if (result.done) leave();
+      else record.outbox.add();
       return result;
     } catch (error) {
-      throw end(error) ?? error;
+      leave();
+      throw told(error);
     }
   };
 

@@ -16,7 +16,13 @@ export const DETAILS_TRAILER = 'grpc-status-details-bin';
 
 /** Trailers of 8 KiB and more are refused by clients in some languages, so long lists are cut. */
 const VIOLATIONS_MAX_BYTES = 3_000;
+const MESSAGE_MAX_LENGTH = 1_024;
 const RETRY_AFTER_MS = 1_000;
+
+/** A text as it can be sent: grpc-js calls encodeURI, which throws on half a surrogate pair, outside of any handler. */
+export function sayable(text: string): string {
+  return text.slice(0, MESSAGE_MAX_LENGTH).replace(/\p{Surrogate}/gu, '\uFFFD');
+}
 
 interface DetailType<T> {
   readonly $type: string;
@@ -42,13 +48,14 @@ export function retryInfo(ms: number): Any {
 /** All google.rpc details of an error, ErrorInfo first. */
 export function detailsOf(error: DomainError): Any[] {
   const { metadata, violations, resource, detail } = error.options;
+  const description = sayable(error.message);
   const details = [errorInfo(error.reason, metadata)];
   if (violations !== undefined) details.push(badRequest(violations));
   if (resource !== undefined) {
     const { type: resourceType, name: resourceName } = resource;
-    details.push(pack(ResourceInfo, { resourceType, resourceName, description: error.message }));
+    details.push(pack(ResourceInfo, { resourceType, resourceName, description }));
   }
-  const failure = { subject: resource?.name ?? '', description: error.message };
+  const failure = { subject: resource?.name ?? '', description };
   if (error.kind === 'precondition') {
     const violation = { $type: 'google.rpc.PreconditionFailure.Violation', type: error.reason, ...failure } as const;
     details.push(pack(PreconditionFailure, { violations: [violation] }));

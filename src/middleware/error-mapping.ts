@@ -3,7 +3,7 @@ import { ServerError, Status } from 'nice-grpc-common';
 import { RichServerError, type Any } from 'nice-grpc-error-details';
 import { isDomainError, type ErrorKind } from '../domain/errors.js';
 import { abortCause, type CallRecord } from './call-record.js';
-import { detailsOf, errorInfo } from './error-details.js';
+import { detailsOf, errorInfo, sayable } from './error-details.js';
 
 /** A status for the client, with its google.rpc details. */
 export type ClientError = RichServerError & { readonly extra: Any[] };
@@ -42,5 +42,5 @@ export function toClientError(error: unknown, record: CallRecord): ClientError |
 }
 
 export function clientError(code: Status, message: string, details: Any[]): ClientError {
-  return new RichServerError(code, message, details) as ClientError;
+  return new RichServerError(code, sayable(message), details) as ClientError;
 }

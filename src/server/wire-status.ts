@@ -1,5 +1,5 @@
 import { Metadata, status as Status, type StatusObject } from '@grpc/grpc-js';
-import { DETAILS_TRAILER, encodeStatus, errorInfo } from '../middleware/error-details.js';
+import { DETAILS_TRAILER, encodeStatus, errorInfo, sayable } from '../middleware/error-details.js';
 
 export type WireStatus = Pick<StatusObject, 'code' | 'details'> & Partial<Pick<StatusObject, 'metadata'>>;
 
@@ -24,7 +24,7 @@ const own: readonly (readonly [begin: string, code: Status, reason: string, advi
  * already; this is for what grpc-js answers before or beside it.
  */
 export function presentable(status: WireStatus): WireStatus {
-  const details = wellFormed(status.details);
+  const details = sayable(status.details);
   if (status.code === Status.OK || status.metadata?.get(DETAILS_TRAILER).length) return { ...status, details };
   const [, code, reason, advice] = own.find(([begin]) => details.startsWith(begin)) ?? [
     '',
@@ -38,9 +38,4 @@ export function presentable(status: WireStatus): WireStatus {
   const metadata = status.metadata?.clone() ?? new Metadata();
   metadata.set(DETAILS_TRAILER, Buffer.from(encodeStatus(code, text, [errorInfo(reason)])));
   return { code, details: text, metadata };
-}
-
-/** grpc-js calls encodeURI, which throws on half a surrogate pair, outside of any handler. */
-function wellFormed(text: string): string {
-  return text.slice(0, 1_024).replace(/\p{Surrogate}/gu, '\uFFFD');
 }

@@ -1,6 +1,9 @@
 import { connect, type ClientHttp2Session, type ClientHttp2Stream, type IncomingHttpHeaders } from 'node:http2';
 import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { BinaryReader } from '@bufbuild/protobuf/wire';
+import { Any, ErrorInfo } from 'nice-grpc-error-details';
 
 /** How a call ended, as it was on the wire. */
 export interface RawEnd {
@@ -8,6 +11,8 @@ export interface RawEnd {
   readonly status: number | undefined;
   /** Decoded `grpc-message`. */
   readonly message: string;
+  /** Of the ErrorInfo in `grpc-status-details-bin`; empty if there is none. */
+  readonly reason: string;
   /** `:status` of the response; undefined if none came. */
   readonly httpStatus: number | undefined;
   /** Code of RST_STREAM; 0 if it ended well. */
@@ -25,6 +30,8 @@ export interface RawCall {
 /** A connection without any gRPC in it, to send what no client library would. */
 export interface RawConnection {
   readonly session: ClientHttp2Session;
+  /** Everything that was written to the TCP connection so far. */
+  readonly bytesSent: number;
   /** Cuts the TCP connection, without a word of HTTP/2. */
   cut(): void;
   /** Begins a call. The response is read and thrown away unless `paused`. */
@@ -34,11 +41,14 @@ export interface RawConnection {
 
 export async function connectRaw(port: number): Promise<RawConnection> {
   const socket = connectTcp(port, '127.0.0.1');
-  const session = connect(`http://127.0.0.1:${port}`, { createConnection: () => socket });
+  const session = connect(`http://127.0.0.1:${port}`, { createConnection: (): Duplex => socket });
   session.on('error', () => undefined); // Tests cut connections; what becomes of the calls is in `ended`.
   await once(session, 'remoteSettings');
   return {
     session,
+    get bytesSent() {
+      return socket.bytesWritten;
+    },
     cut: () => void socket.destroy(),
     call: (path, { headers = {}, paused = false } = {}) => {
       const stream = session.request({ ...required(path), ...headers });
@@ -71,18 +81,30 @@ function endOf(stream: ClientHttp2Stream): Promise<RawEnd> {
   stream.on('error', () => undefined);
   // The answer is there: nothing more is sent, or the stream would stay half open.
   stream.on('end', () => stream.end());
-  stream.on('response', (fields) => Object.assign(headers, fields));
-  stream.on('trailers', (fields) => Object.assign(headers, fields));
+  const take = (fields: IncomingHttpHeaders) => void Object.assign(headers, fields);
+  stream.on('response', take).on('trailers', take);
   return new Promise((resolve) => {
     stream.on('close', () => {
       const status = headers['grpc-status'];
       resolve({
         status: status === undefined ? undefined : Number(status),
         message: decodeURI(String(headers['grpc-message'] ?? '')),
+        reason: reasonOf(headers['grpc-status-details-bin']),
         httpStatus: headers[':status'] === undefined ? undefined : Number(headers[':status']),
         reset: stream.rstCode ?? 0,
         headers,
       });
     });
   });
+}
+
+/** Reads a google.rpc.Status as far as its first detail. */
+function reasonOf(details: string | string[] | undefined): string {
+  const reader = new BinaryReader(Buffer.from(String(details ?? ''), 'base64'));
+  while (reader.pos < reader.len) {
+    const [field, wireType] = reader.tag();
+    if (field === 3) return ErrorInfo.decode(Any.decode(reader.bytes()).value).reason;
+    reader.skip(wireType);
+  }
+  return '';
 }

@@ -1,0 +1,94 @@
+import { connect, type ClientHttp2Session, type Settings } from 'node:http2';
+import { once } from 'node:events';
+import { connect as connectTcp } from 'node:net';
+import { describe, expect, it } from '@jest/globals';
+import { createServer } from 'nice-grpc';
+import { echoService } from '../support/echo-service.js';
+import { connectRaw, frame } from '../support/raw-http2.js';
+import { startTestServer } from '../support/test-server.js';
+
+const MiB = 1024 * 1024;
+
+async function settingsOf(session: ClientHttp2Session): Promise<Settings> {
+  const [settings] = (await once(session, 'remoteSettings')) as [Settings];
+  return settings;
+}
+
+/** A handler that never reads. */
+const deaf = echoService({
+  upload: (_requests, { signal }) =>
+    new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
+});
+
+describe('the windows of a server', () => {
+  it('are what it says in its settings', async () => {
+    await using test = await startTestServer([deaf], { 'stream-window': '2MiB', 'max-concurrent-streams': 7 });
+    const session = connect(`http://127.0.0.1:${test.grpcPort}`);
+    const settings = await settingsOf(session);
+    expect(settings).toMatchObject({ initialWindowSize: 2 * MiB, maxConcurrentStreams: 7 });
+    session.close();
+  });
+
+  it('take a MiB of a stream that nobody reads, by default, and no more', async () => {
+    await using test = await startTestServer([deaf]);
+    await using connection = await connectRaw(test.grpcPort);
+    const { stream } = connection.call('/leat.test.Echo/Upload');
+    const { session } = connection;
+    const roundTrip = () => new Promise((resolve) => session.ping(resolve));
+    await roundTrip();
+    expect(session.state.remoteWindowSize).toBe(MiB);
+    stream.write(frame(Buffer.alloc(3 * MiB)));
+    while (connection.bytesSent < MiB) await roundTrip();
+    // Whatever else the server would take, it would have said so before it answers.
+    for (let i = 0; i < 10; i++) await roundTrip();
+    expect(connection.bytesSent).toBeLessThan(MiB + 8 * 1024);
+  });
+
+  it('of other servers in the process are left alone', async () => {
+    await using _test = await startTestServer([deaf]);
+    const other = createServer();
+    const session = connect(`http://127.0.0.1:${await other.listen('127.0.0.1:0')}`);
+    expect(await settingsOf(session)).toMatchObject({ initialWindowSize: 65_535 });
+    session.close();
+    other.forceShutdown();
+  });
+});
+
+describe('the limits of a connection', () => {
+  it('close it when it does not answer', async () => {
+    await using test = await startTestServer([deaf], { 'keepalive-time': '1s', 'keepalive-timeout': '100ms' });
+    // A client that says hello and then nothing, as one that vanished.
+    const socket = connectTcp(test.grpcPort, '127.0.0.1');
+    const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+    socket.write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), settings]));
+    socket.resume();
+    await once(socket, 'close');
+  });
+
+  it('close it when it is idle', async () => {
+    await using test = await startTestServer([deaf], { 'max-connection-idle': '1s' });
+    await using connection = await connectRaw(test.grpcPort);
+    await once(connection.session, 'close');
+  });
+
+  it('close it when it is old, with a call that would never end', async () => {
+    const limits = { 'max-connection-age': '1s', 'max-connection-age-grace': '1s' };
+    await using test = await startTestServer([deaf], limits);
+    await using connection = await connectRaw(test.grpcPort);
+    const { ended } = connection.call('/leat.test.Echo/Upload');
+    await once(connection.session, 'goaway');
+    await ended;
+    await test.idle();
+  });
+
+  it('let as many calls run as they say', async () => {
+    await using test = await startTestServer([deaf], { 'max-concurrent-streams': 2 });
+    await using connection = await connectRaw(test.grpcPort);
+    expect(connection.session.remoteSettings.maxConcurrentStreams).toBe(2);
+    const calls = [1, 2, 3].map(() => connection.call('/leat.test.Echo/Upload'));
+    await new Promise((resolve) => connection.session.ping(resolve));
+    expect(test.server.calls.size).toBe(2);
+    calls[0]?.stream.close(8);
+    while (calls[2]?.stream.pending) await new Promise(setImmediate);
+  });
+});
