@@ -67,10 +67,12 @@ export function createEventService({ store, limits, heartbeatMs }: EventServiceD
     ): Promise<PublishEventsResponse> {
       const stream = createPublishStream(store);
       try {
-        for await (const request of requests) await stream.add(appendBatch(request, caller, limits), signal);
+        for await (const request of stream.untilFailure(requests)) {
+          await stream.add(appendBatch(request, caller, limits), signal);
+        }
         await stream.finish();
       } catch (error) {
-        throw withProgress(await stream.firstError(error), stream.totals);
+        throw withProgress(await stream.firstError(error), signal, stream.totals);
       }
       const { accepted, duplicates } = stream.totals;
       return { accepted: BigInt(accepted), duplicates: BigInt(duplicates), topics: toPublished(stream.totals) };
@@ -88,10 +90,12 @@ export function createEventService({ store, limits, heartbeatMs }: EventServiceD
   };
 }
 
-function withProgress(error: unknown, totals: PublishTotals): unknown {
-  if (!isDomainError(error)) return error;
+/** The error, or what made the service end the call, with how far the stream came. */
+function withProgress(error: unknown, signal: AbortSignal, totals: PublishTotals): unknown {
+  const told = isDomainError(error) ? error : (signal.reason as Error | undefined)?.cause;
+  if (!isDomainError(told)) return error;
   const progress = { committedMessages: BigInt(totals.committed), topics: toPublished(totals) };
-  return error.withDetail('leat.v1.PublishProgress', PublishProgress.encode(progress).finish());
+  return told.withDetail('leat.v1.PublishProgress', PublishProgress.encode(progress).finish());
 }
 
 function toPublished(totals: PublishTotals): TopicPublished[] {

@@ -20,62 +20,93 @@ export interface PublishTotals {
   readonly topics: Map<string, TopicProgress>;
 }
 
-interface Pending {
-  readonly append: AppendEvents;
-  readonly written: Promise<readonly [AppendResult]>;
-}
-
 /**
  * Commits the batches of one stream in order and pipelined: while some are on their way to the disk the next ones come
- * in, up to 1 MiB or 64 batches. When one fails, none behind it commits.
+ * in, up to 1 MiB or 64 batches. When one fails, none behind it commits. One caller, who waits for one thing at a time.
  */
 export function createPublishStream(store: Store) {
   const chain = {};
-  const pending: Pending[] = [];
   const totals: PublishTotals = { committed: 0, accepted: 0, duplicates: 0, topics: new Map() };
-  let pendingBytes = 0;
+  let failure: Error | undefined;
+  let batches = 0;
+  let bytes = 0;
+  let settled = Promise.resolve();
+  let onSettled: () => void = () => undefined;
 
-  async function settleOldest(): Promise<void> {
-    const oldest = pending[0];
-    if (!oldest) return;
-    const [result] = await oldest.written;
-    pending.shift();
-    pendingBytes -= oldest.append.events.bytes.length;
-    count(totals, oldest.append.topic, result);
+  /** Whatever comes to its end first, results are looked at in the order of the stream. */
+  async function settle(before: Promise<void>, append: AppendEvents, written: Promise<readonly [AppendResult]>) {
+    await before;
+    try {
+      const [result] = await written;
+      if (!failure) count(totals, append.topic, result);
+    } catch (error) {
+      failure ??= error as Error;
+    }
+    batches--;
+    bytes -= append.events.bytes.length;
+    onSettled();
   }
 
-  async function finish(): Promise<void> {
-    while (pending.length > 0) await settleOldest();
+  const isFull = (size: number) => batches >= MAX_PENDING_BATCHES || (batches > 0 && bytes + size > MAX_PENDING_BYTES);
+
+  async function room(size: number): Promise<void> {
+    while (!failure && isFull(size)) await new Promise<void>((resolve) => (onSettled = resolve));
+    if (failure) throw failure;
+  }
+
+  /** `next`, or the failure of a batch if that comes first. */
+  function orFailure<T>(next: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      onSettled = () => failure && reject(failure);
+      onSettled();
+      next.then(resolve, reject);
+    });
   }
 
   return {
     /** What is durable so far. */
     totals,
 
+    /** The same, but throws the error of the first batch that failed as soon as it is known. */
+    async *untilFailure<T>(requests: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
+      const iterator = requests[Symbol.asyncIterator]();
+      try {
+        for (;;) {
+          const result = await orFailure(iterator.next());
+          if (result.done) return;
+          yield result.value;
+        }
+      } finally {
+        // Not awaited: after a failure it ends only with the call.
+        iterator.return?.().catch(() => undefined);
+      }
+    },
+
     /** Hands a batch to the store, after waiting for room. Throws the error of the first batch that failed. */
     async add(append: AppendEvents, signal: AbortSignal): Promise<void> {
       const size = append.events.bytes.length;
-      while (pending.length >= MAX_PENDING_BATCHES || (pending.length > 0 && pendingBytes + size > MAX_PENDING_BYTES)) {
-        await settleOldest();
-      }
+      await room(size);
       throwIfAborted(signal);
-      const room = await store.room(size, signal);
-      const written = store.write([append], { chain, room });
-      // Reported when its turn comes; until then a failure is not unhandled.
+      const reserved = await store.room(size, signal);
+      const written = store.write([append], { chain, room: reserved });
+      // Looked at when its turn comes; until then a failure is not unhandled.
       written.catch(() => undefined);
-      pending.push({ append, written });
-      pendingBytes += size;
+      settled = settle(settled, append, written);
+      batches++;
+      bytes += size;
     },
 
     /** Waits until everything is durable. Throws the error of the first batch that failed. */
-    finish,
+    async finish(): Promise<void> {
+      await settled;
+      if (failure) throw failure;
+    },
 
     /** What ended the stream: the failure of a batch that came before `error`, or else `error`; `totals` are final then. */
-    firstError: (error: unknown): Promise<unknown> =>
-      finish().then(
-        () => error,
-        (earlier: unknown) => earlier,
-      ),
+    async firstError(error: unknown): Promise<unknown> {
+      await settled;
+      return failure ?? error;
+    },
   };
 }
 
