@@ -1,0 +1,74 @@
+import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
+import { once } from 'node:events';
+
+/** After how many bytes, in either direction, a connection is cut. Default: never. */
+export interface CutPlan {
+  readonly toServer?: number;
+  readonly toClient?: number;
+}
+
+/** A TCP proxy on 127.0.0.1 that cuts connections at exact bytes: what was forwarded before arrives, nothing behind it does. */
+export interface CuttingProxy {
+  readonly port: number;
+  /** Connections that were cut so far. */
+  readonly cuts: number;
+  /** Of the connections that are opened from now on, each takes the next one; when there are none left, none is cut. */
+  plan(...plans: readonly CutPlan[]): void;
+  /** Cuts all connections now. */
+  cutNow(): void;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export async function startCuttingProxy(targetPort: number): Promise<CuttingProxy> {
+  const plans: CutPlan[] = [];
+  const open = new Set<() => void>();
+  let cuts = 0;
+
+  function onConnection(client: Socket): void {
+    const { toServer = Infinity, toClient = Infinity } = plans.shift() ?? {};
+    const server = connect(targetPort, '127.0.0.1');
+    const end = () => {
+      open.delete(end);
+      client.destroy();
+      server.destroy();
+    };
+    const cut = () => {
+      cuts++;
+      end();
+    };
+    open.add(end);
+    for (const socket of [client, server]) socket.setNoDelay().on('error', end).on('close', end);
+    forward(client, server, toServer, cut);
+    forward(server, client, toClient, cut);
+  }
+
+  const proxy = createServer(onConnection).listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  return {
+    port: (proxy.address() as AddressInfo).port,
+    get cuts() {
+      return cuts;
+    },
+    plan: (...next) => void plans.push(...next),
+    cutNow: () => [...open].forEach((end) => end()),
+    async [Symbol.asyncDispose]() {
+      [...open].forEach((end) => end());
+      proxy.close();
+      await once(proxy, 'close');
+    },
+  };
+}
+
+function forward(from: Socket, to: Socket, limit: number, cut: () => void): void {
+  let left = limit;
+  from.on('data', (chunk: Buffer) => {
+    if (left <= 0) return;
+    const part = chunk.subarray(0, left);
+    left -= part.length;
+    // The end waits until what comes before it is on its way.
+    const isFlowing = to.write(part, () => left <= 0 && cut());
+    if (isFlowing) return;
+    from.pause();
+    to.once('drain', () => from.resume());
+  });
+}
