@@ -128,7 +128,7 @@ describe('a stream that is cut', () => {
           expect(found).toEqual(ids.slice(0, found.length));
           expect(found.length % 2).toBe(0);
           cuts += proxy.cuts;
-        const again = await leat.events.publishEvents(streamOf(batches));
+          const again = await leat.events.publishEvents(streamOf(batches));
           expect(again).toMatchObject({
             duplicates: BigInt(found.length),
             accepted: BigInt(ids.length - found.length),
