@@ -1,4 +1,5 @@
 import { DomainError, isDomainError } from '../../domain/errors.js';
+import { probeWrite } from './probe-write.js';
 
 /** SQLite's extended result code, for example SQLITE_FULL; empty for other errors. */
 export function sqliteCode(error: unknown): string {
@@ -7,37 +8,42 @@ export function sqliteCode(error: unknown): string {
 }
 
 /**
- * What a failed write means to callers; undefined if it leaves the outcome unknown (an I/O error, a damaged file), after
- * which the process must end and recover as after `kill -9`.
+ * What a failed write to the database `file` means to callers; undefined if it leaves the outcome unknown (an I/O error,
+ * a damaged file), after which the process must end and recover as after `kill -9`.
  */
-export function recoverableWriteError(error: unknown): DomainError | undefined {
+export function recoverableWriteError(error: unknown, file: string): DomainError | undefined {
   if (isDomainError(error)) return error;
   const code = sqliteCode(error);
-  if (code === 'SQLITE_FULL') {
-    return new DomainError(
-      'exhausted',
-      'DISK_FULL',
-      'the disk is full, nothing was written: free space and try again',
-      {
-        retryAfterMs: 5000,
-        cause: error,
-      },
-    );
-  }
+  if (code === 'SQLITE_FULL') return diskFull(error);
   if (code.startsWith('SQLITE_READONLY') || code.startsWith('SQLITE_CANTOPEN') || code === 'SQLITE_PERM') {
-    return new DomainError(
-      'unavailable',
-      'STORE_READ_ONLY',
-      'the data directory cannot be written to, nothing was written: make it writable and try again',
-      { retryAfterMs: 5000, cause: error },
-    );
+    return readOnly(error);
   }
   if (code.startsWith('SQLITE_BUSY')) {
     return new DomainError('unavailable', 'STORE_BUSY', 'the database is locked by another program: try again', {
       cause: error,
     });
   }
+  // In WAL mode the frame that commits is written last and synced by a call of its own, with an error of its own: where
+  // a write failed, nothing is committed.
+  if (code === 'SQLITE_IOERR_WRITE') return whyUnwritable(file, error);
   return undefined;
+}
+
+/** SQLite knows one error for all failed writes but ENOSPC; the file system tells more. */
+function whyUnwritable(file: string, cause: unknown): DomainError | undefined {
+  const code = probeWrite(file);
+  if (['ENOSPC', 'EDQUOT', 'EFBIG'].includes(code)) return diskFull(cause);
+  return ['EROFS', 'EACCES', 'EPERM'].includes(code) ? readOnly(cause) : undefined;
+}
+
+function diskFull(cause: unknown): DomainError {
+  const message = 'the disk is full, nothing was written: free space and try again';
+  return new DomainError('exhausted', 'DISK_FULL', message, { retryAfterMs: 5000, cause });
+}
+
+function readOnly(cause: unknown): DomainError {
+  const message = 'the data directory cannot be written to, nothing was written: make it writable and try again';
+  return new DomainError('unavailable', 'STORE_READ_ONLY', message, { retryAfterMs: 5000, cause });
 }
 
 /** The answer to callers whose write may or may not have happened. */

@@ -106,7 +106,7 @@ export function createTransactions(db: Database) {
         return { outcomes, grown: topics.flush() };
       });
     } catch (error) {
-      const recoverable = recoverableWriteError(error);
+      const recoverable = recoverableWriteError(error, db.name);
       if (!recoverable) throw error;
       const outcome = { error: toPlainError(recoverable) };
       return { outcomes: chains.run(units, () => outcome), grown: [] };

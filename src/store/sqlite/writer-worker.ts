@@ -39,7 +39,7 @@ function run(port: NonNullable<typeof parentPort>, options: WriterOptions): void
       return housekeeping.step(Date.now());
     } catch (error) {
       // A full disk, say: the next round tries again.
-      if (recoverableWriteError(error)) return false;
+      if (recoverableWriteError(error, db.name)) return false;
       throw error;
     }
   }
