@@ -1,0 +1,172 @@
+import { execFileSync } from 'node:child_process';
+import { describe, expect, it } from '@jest/globals';
+import type { EventRecord } from '../../gen/leat/v1/event.js';
+import type { LeatClient } from '../../src/client/connect.js';
+import { type CallError, readCallError } from '../../src/client/call-error.js';
+import { spawnServer, type ChildServer } from '../support/child-server.js';
+import { mountExt4, mountTmpfs, whyNoMount } from '../support/mounts.js';
+import { makeTempDir } from '../support/temp-dir.js';
+
+const TOPIC = 'disk';
+const MIB = 1024 * 1024;
+
+/** The test, or if there is a reason why it cannot run here, its name with the reason in the list of what was skipped. */
+function itUnless(reason: string | undefined, name: string, test: () => Promise<void>): void {
+  if (reason === undefined) it(name, test);
+  else it.skip(`${name} (${reason})`, test);
+}
+
+const noTmpfs = await whyNoMount(() => mountTmpfs(MIB));
+const noExt4 = await whyNoMount(mountExt4);
+
+const text = (value: string, size = value.length) => ({
+  type: 'disk',
+  payload: { $case: 'text' as const, value: value.padEnd(size, '.') },
+});
+
+async function read({ events }: LeatClient): Promise<EventRecord[]> {
+  const records: EventRecord[] = [];
+  for await (const page of events.listEvents({ topic: TOPIC })) records.push(...page.records);
+  return records;
+}
+
+/** What has been acknowledged, and how to write more of it. */
+function createWriter({ events, users }: LeatClient) {
+  let written = 0;
+  let created = 0;
+  return {
+    get written() {
+      return written;
+    },
+    async event(size: number) {
+      await events.publishEvent({ topic: TOPIC, event: text(`${written}`, size) });
+      written++;
+    },
+    async user() {
+      await users.createUser({ user: { userId: `user-${created}`, name: 'n' } });
+      created++;
+    },
+    /** A stream of 100 batches of 40 KiB; what is durable counts, whether it succeeds or not. */
+    async stream() {
+      const first = written;
+      const batches = async function* () {
+        for (let batch = 0; batch < 100; batch++) yield { topic: TOPIC, events: [text(`${first + batch}`, 40_000)] };
+      };
+      const failure = await events.publishEvents(batches()).then(() => undefined, readCallError);
+      written += Number(failure === undefined ? 100 : (failure.progress?.committedMessages ?? 0));
+      if (failure !== undefined) throw Object.assign(new Error('refused'), { failure });
+    },
+    /** The users that were acknowledged are there, and the log says the same. */
+    async checkUsers() {
+      const listed = (await users.listUsers({ pageSize: 1_000 })).users.map(({ userId }) => userId);
+      expect(listed.sort()).toEqual(Array.from({ length: created }, (_, index) => `user-${index}`).sort());
+      const { topic } = await events.getTopic({ topic: 'sys/users' });
+      expect(topic?.headOffset).toBe(BigInt(created));
+    },
+  };
+}
+
+/** The first failure of something that is repeated until then. */
+async function untilRefused(act: () => Promise<void>): Promise<CallError | undefined> {
+  try {
+    for (;;) await act();
+  } catch (error) {
+    return readCallError(error) ?? (error as { failure?: CallError }).failure;
+  }
+}
+
+async function checkLog(client: LeatClient, count: number): Promise<void> {
+  const records = await read(client);
+  expect(records.map(({ offset }) => Number(offset))).toEqual(records.map((_, index) => index + 1));
+  const numbers = records.map(({ event }) =>
+    Number.parseInt(event?.payload?.$case === 'text' ? event.payload.value : ''),
+  );
+  expect(numbers).toEqual(Array.from({ length: count }, (_, index) => index));
+  const { topic } = await client.events.getTopic({ topic: TOPIC });
+  expect(topic?.headOffset).toBe(BigInt(count));
+}
+
+/** Everything that writes is refused in one way, reads go on, and after `makeRoom` it all works again. */
+async function checkRefused(server: ChildServer, block: () => () => void, refusal: object): Promise<number> {
+  const client = await server.connect();
+  const writer = createWriter(client);
+  await writer.event(10);
+  await writer.user();
+  const unblock = block();
+  expect(await untilRefused(() => writer.event(200_000))).toMatchObject(refusal);
+  expect(await untilRefused(() => writer.stream())).toMatchObject(refusal);
+  expect(await untilRefused(() => writer.user())).toMatchObject(refusal);
+  expect(await untilRefused(() => writer.event(10))).toMatchObject(refusal);
+  await checkLog(client, writer.written);
+  await writer.checkUsers();
+  unblock();
+  await writer.event(10);
+  await writer.stream();
+  await writer.user();
+  await checkLog(client, writer.written);
+  await writer.checkUsers();
+  expect(server.errors()).toBe('');
+  return writer.written;
+}
+
+const diskFull = { code: 8, reason: 'DISK_FULL', retryAfterMs: 5_000 };
+const readOnly = { code: 14, reason: 'STORE_READ_ONLY', retryAfterMs: 5_000 };
+
+describe('a full disk', () => {
+  itUnless(noTmpfs, 'refuses writes, leaves nothing half-written, and works again when there is room', async () => {
+    await using mount = await mountTmpfs(48 * MIB);
+    let written: number;
+    {
+      await using server = spawnServer({ 'data-dir': mount.path });
+      written = await checkRefused(server, () => mount.fill(), diskFull);
+    }
+    await using again = spawnServer({ 'data-dir': mount.path });
+    await checkLog(await again.connect(), written);
+  });
+
+  it('is what a limit on the size of files looks like, too', async () => {
+    await using dir = await makeTempDir();
+    await using server = spawnServer({ 'data-dir': dir.path });
+    const limit = (bytes: string) => execFileSync('prlimit', ['--pid', `${server.pid}`, `--fsize=${bytes}:unlimited`]);
+    const block = () => {
+      limit('1000000');
+      return () => limit('unlimited');
+    };
+    await checkRefused(server, block, diskFull);
+  });
+});
+
+describe('a file system that becomes read-only', () => {
+  itUnless(noExt4, 'refuses writes and serves reads; a server that comes after it is repaired goes on', async () => {
+    await using mount = await mountExt4();
+    {
+      await using server = spawnServer({ 'data-dir': mount.path });
+      const client = await server.connect();
+      const writer = createWriter(client);
+      await writer.event(10);
+      // What the kernel does after an error of the device.
+      mount.remount('abort');
+      expect(await untilRefused(() => writer.event(10))).toMatchObject(readOnly);
+      expect(await untilRefused(() => writer.user())).toMatchObject(readOnly);
+      await checkLog(client, 1);
+    }
+    mount.repair();
+    await using again = spawnServer({ 'data-dir': mount.path });
+    await checkLog(await again.connect(), 1);
+  });
+
+  itUnless(noTmpfs, 'is told to who starts a server on it', async () => {
+    await using mount = await mountTmpfs(16 * MIB);
+    {
+      await using server = spawnServer({ 'data-dir': mount.path });
+      await createWriter(await server.connect()).event(10);
+    }
+    mount.remount('ro');
+    await using refused = spawnServer({ 'data-dir': mount.path });
+    await expect(refused.exited).resolves.toEqual({ code: 1, signal: null });
+    expect(refused.lines.at(-1)?.msg).toMatch(`the data directory ${mount.path} cannot be used`);
+    mount.remount('rw');
+    await using server = spawnServer({ 'data-dir': mount.path });
+    await checkLog(await server.connect(), 1);
+  });
+});
