@@ -20,7 +20,8 @@ describe('escapeText', () => {
 describe('escapeJson', () => {
   it('keeps the value', () => {
     fc.assert(
-      fc.property(fc.json({ stringUnit: 'binary' }), (json) => {
+      fc.property(fc.json({ stringUnit: 'binary' }), fc.constantFrom('', '\n', '\r\n'), (compact, lineEnd) => {
+        const json = `${lineEnd}${compact}${lineEnd}`;
         const escaped = escapeJson(json);
         expect(escaped).not.toMatch(/[\p{Cc}\p{Surrogate}\p{Zl}\p{Zp}\p{Bidi_Control}]/u);
         expect(JSON.parse(escaped)).toEqual(JSON.parse(json));

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
+import { createConnection, createServer, type AddressInfo, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { runCli } from '../../src/cli/run-cli.js';
 import { startService, type TestService } from './leat-process.js';
@@ -19,6 +20,25 @@ function createInterrupt() {
   const controller = new AbortController();
   return { signal: controller.signal, release: () => undefined, abort: () => controller.abort() };
 }
+
+describe('a command', () => {
+  it('closes its connection when it is done', async () => {
+    const [host, port] = service.address.split(':');
+    const forwarder = createServer((socket) => {
+      const onward = createConnection({ host, port: Number(port) });
+      socket.pipe(onward).pipe(socket);
+    });
+    await once(forwarder.listen(0, '127.0.0.1'), 'listening');
+    const connected = once(forwarder, 'connection') as Promise<[Socket]>;
+    const address = `127.0.0.1:${(forwarder.address() as AddressInfo).port}`;
+    const run = runCli(['topics', '--address', address], createTerminal(), createInterrupt());
+    const [socket] = await connected;
+    const closed = once(socket, 'close');
+    expect(await run).toBe(0);
+    await closed;
+    forwarder.close();
+  });
+});
 
 describe('at a terminal', () => {
   it('publish says that it reads from there', async () => {

@@ -2,9 +2,30 @@ import { describe, expect, it } from '@jest/globals';
 import { cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { runLeat } from './leat-process.js';
+import { runLeat, startLeat } from './leat-process.js';
 
 const nowhere = ['--address', '127.0.0.1:1'];
+
+describe('leat serve', () => {
+  it('drains at the first signal and leaves the second to the service', async () => {
+    const dataDir = await mkdtemp(path.join(tmpdir(), 'leat-serve-test-'));
+    const serve = startLeat([
+      'serve',
+      '--data-dir',
+      dataDir,
+      '--listen',
+      '127.0.0.1:0',
+      '--http-listen',
+      '127.0.0.1:0',
+    ]);
+    await serve.until('stdout', /"serving"/);
+    serve.child.kill('SIGTERM');
+    serve.child.kill('SIGINT');
+    const { code, stderr } = await serve.ended;
+    expect({ drained: [0, 3].includes(code ?? -1), stderr }).toEqual({ drained: true, stderr: '' });
+    await rm(dataDir, { recursive: true });
+  });
+});
 
 describe('the command line', () => {
   it.each([[[]], [['user']]])('%j prints help and is wrong usage', async (args) => {
