@@ -26,6 +26,8 @@ describe('a command', () => {
     const [host, port] = service.address.split(':');
     const forwarder = createServer((socket) => {
       const onward = createConnection({ host, port: Number(port) });
+      // What one side still says to the other while that one leaves is no failure.
+      for (const end of [socket, onward]) end.on('error', () => undefined);
       socket.pipe(onward).pipe(socket);
     });
     await once(forwarder.listen(0, '127.0.0.1'), 'listening');
