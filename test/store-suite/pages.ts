@@ -79,6 +79,7 @@ export function pagesSuite(open: OpenStore): void {
       const topic = subject.fresh();
       await append(subject.store, topic, texts(10));
       expect(await subject.store.readPage(topic, 2, { last: 7 })).toMatchObject({ count: 5, scannedTo: 7, head: 10 });
+      expect(await subject.store.readPage(topic, 0, { last: 7 })).toMatchObject({ count: 7, scannedTo: 7, head: 10 });
       expect(await subject.store.readPage(topic, 2, { last: 99 })).toMatchObject({ count: 8, scannedTo: 10, head: 10 });
       for (const last of [4, 3, 0]) {
         expect(await subject.store.readPage(topic, 4, { last })).toMatchObject({ count: 0, scannedTo: 4, head: 10 });
