@@ -35,7 +35,7 @@ describe('a command', () => {
     const address = `127.0.0.1:${(forwarder.address() as AddressInfo).port}`;
     const run = runCli(['topics', '--address', address], createTerminal(), createInterrupt());
     const [socket] = await connected;
-    const closed = once(socket, 'close');
+    const closed = new Promise((resolve) => socket.once('close', resolve));
     expect(await run).toBe(0);
     await closed;
     forwarder.close();

@@ -46,17 +46,23 @@ interface Reading {
   readonly last?: TailState;
 }
 
-/** Reads to the end over a connection that is cut after so many bytes. */
-async function readOver(cutsAt: readonly number[], request: DeepPartial<ListEventsRequest>): Promise<Reading> {
+/** Gives a client whose connection is cut after so many bytes, and takes it back. */
+async function overCuts<T>(cutsAt: readonly number[], use: (client: LeatClient) => Promise<T>): Promise<T> {
   const proxy = await startCuttingProxy(service.address, cutsAt, () => undefined);
   const client = connect({ address: proxy.address });
-  const cuts: Cut[] = [];
   try {
-    return { ...(await read(client, request, { onCut: (cut) => cuts.push(cut) })), cuts };
+    return await use(client);
   } finally {
     client.close();
     await proxy.close();
   }
+}
+
+/** Reads to the end over a connection that is cut after so many bytes. */
+async function readOver(cutsAt: readonly number[], request: DeepPartial<ListEventsRequest>): Promise<Reading> {
+  const cuts: Cut[] = [];
+  const onCut = (cut: Cut) => cuts.push(cut);
+  return overCuts(cutsAt, async (client) => ({ ...(await read(client, request, { onCut })), cuts }));
 }
 
 async function read(client: LeatClient, request: DeepPartial<ListEventsRequest>, options: FollowOptions = {}) {
@@ -97,17 +103,15 @@ describe('followEvents', () => {
 
   it('ends at the head as it was at first, whatever is written while it is cut', async () => {
     await publish('growing', 2_000);
-    const proxy = await startCuttingProxy(service.address, [100_000], () => undefined);
-    const client = connect({ address: proxy.address });
     let grown: Promise<void> | undefined;
     const offsets: number[] = [];
-    for await (const page of followEvents(client.events, { topic: 'growing' }, { backoff })) {
-      await (grown ??= publish('growing', 500));
-      offsets.push(...page.records.map(({ offset }) => Number(offset)));
-    }
-    expect(offsets).toEqual(all.slice(0, 2_000));
-    client.close();
-    await proxy.close();
+    await overCuts([100_000], async (client) => {
+      for await (const page of followEvents(client.events, { topic: 'growing' }, { backoff })) {
+        await (grown ??= publish('growing', 500));
+        offsets.push(...page.records.map(({ offset }) => Number(offset)));
+      }
+    });
+    expect(offsets.join()).toBe(all.slice(0, 2_000).join());
   });
 
   it('tells of each cut, and counts tries only until something comes', async () => {
@@ -118,20 +122,16 @@ describe('followEvents', () => {
 
   it('throws what fails before the first response', async () => {
     const client = connect({ address: '127.0.0.1:1' });
-    await expect(read(client, { topic: 'log' })).rejects.toMatchObject({ code: 14 });
+    await expect(read(client, { topic: 'log' }).finally(() => client.close())).rejects.toMatchObject({ code: 14 });
     await expect(readOver([20], { topic: 'log' })).rejects.toMatchObject({ code: 14 });
-    client.close();
   });
 
   it('gives up after as many tries in a row as it is told', async () => {
-    const proxy = await startCuttingProxy(service.address, [100_000, 100_001, 100_002, 100_003], () => undefined);
-    const client = connect({ address: proxy.address });
     const cuts: Cut[] = [];
     const options = { maxAttempts: 2, onCut: (cut: Cut) => cuts.push(cut) };
-    await expect(read(client, { topic: 'log' }, options)).rejects.toMatchObject({ code: 14 });
+    const reading = overCuts([100_000, 100_001, 100_002, 100_003], (client) => read(client, { topic: 'log' }, options));
+    await expect(reading).rejects.toMatchObject({ code: 14 });
     expect(cuts.map(({ attempt }) => attempt)).toEqual([1, 2]);
-    client.close();
-    await proxy.close();
   });
 
   it('throws what the service refuses', async () => {
@@ -142,15 +142,10 @@ describe('followEvents', () => {
   it('ends with an AbortError while it waits to try again, and while it waits for events', async () => {
     const waiting = new AbortController();
     const live = new AbortController();
-    const proxy = await startCuttingProxy(service.address, [100_000], () => undefined);
-    const client = connect({ address: proxy.address });
-    const onCut = () => waiting.abort();
     const slow = { initialMs: 600_000, maxMs: 600_000 };
-    await expect(
-      read(client, { topic: 'log' }, { signal: waiting.signal, onCut, backoff: slow }),
-    ).rejects.toMatchObject({
-      name: 'AbortError',
-    });
+    const options = { signal: waiting.signal, onCut: () => waiting.abort(), backoff: slow };
+    const reading = overCuts([100_000], (client) => read(client, { topic: 'log' }, options));
+    await expect(reading).rejects.toMatchObject({ name: 'AbortError' });
     const pages = followEvents(direct.events, { topic: 'log', follow: true }, { signal: live.signal });
     for (let page = await pages.next(); ; page = await pages.next()) {
       if (page.done === true || page.value.state === TailState.TAIL_STATE_LIVE) break;
@@ -158,7 +153,5 @@ describe('followEvents', () => {
     const next = pages.next();
     live.abort();
     await expect(next).rejects.toMatchObject({ name: 'AbortError' });
-    client.close();
-    await proxy.close();
   });
 });
