@@ -61,12 +61,14 @@ export async function startCuttingProxy(targetPort: number): Promise<CuttingProx
 
 function forward(from: Socket, to: Socket, limit: number, cut: () => void): void {
   let left = limit;
+  let isOver = false;
   from.on('data', (chunk: Buffer) => {
-    if (left <= 0) return;
+    if (isOver) return;
     const part = chunk.subarray(0, left);
     left -= part.length;
+    isOver = left <= 0;
     // The end waits until what comes before it is on its way.
-    const isFlowing = to.write(part, () => left <= 0 && cut());
+    const isFlowing = to.write(part, () => isOver && cut());
     if (isFlowing) return;
     from.pause();
     to.once('drain', () => from.resume());
