@@ -1,0 +1,72 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type LeatServer, startLeat } from '../support/leat-server.js';
+
+const buf = fileURLToPath(new URL('../../../node_modules/.bin/buf', import.meta.url));
+
+let leat: LeatServer;
+beforeAll(async () => {
+  leat = await startLeat();
+});
+afterAll(() => leat[Symbol.asyncDispose]());
+
+interface Result {
+  readonly code: number | null;
+  readonly stderr: string;
+  /** The responses, one after another. */
+  readonly responses: readonly unknown[];
+}
+
+/** Calls a method as a user of the shell does: the schema comes from the server, by reflection. */
+async function curl(method: string, ...requests: readonly object[]): Promise<Result> {
+  const url = `http://127.0.0.1:${leat.grpcPort}/leat.v1.${method}`;
+  const child = spawn(buf, ['curl', '--protocol', 'grpc', '--http2-prior-knowledge', '-d', '@-', url]);
+  child.stdin.end(requests.map((request) => JSON.stringify(request)).join('\n'));
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+  // Responses are objects in JSON, with indentation inside of them only.
+  const responses = stdout.split(/(?<=^\})\n/m).filter((part) => part.trim() !== '');
+  return { code: child.exitCode, stderr, responses: responses.map((part) => JSON.parse(part) as unknown) };
+}
+
+describe('buf curl, a client in Go that knows the service by reflection alone', () => {
+  it('creates a user and is told what is wrong with another', async () => {
+    const created = await curl('UserService/CreateUser', { user: { userId: 'ada', name: 'Ada' } });
+    expect(created).toMatchObject({ code: 0, responses: [{ user: { userId: 'ada', name: 'Ada' } }] });
+    const refused = await curl('UserService/CreateUser', { user: { userId: '!' } });
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toMatch(/invalid_argument/);
+    expect(refused.stderr).toMatch(/user\.user_id/);
+  });
+
+  it('publishes an event, and a stream of batches, and reads them page by page', async () => {
+    const topic = 'curl/orders';
+    const one = { topic, event: { id: 'e1', type: 'order.created', text: 'grüße', attributes: { region: 'eu' } } };
+    expect(await curl('EventService/PublishEvent', one)).toMatchObject({ code: 0, responses: [{ offset: '1' }] });
+
+    const batches = ['a', 'b', 'c'].map((type) => ({ topic, events: [{ type, data: 'AAEC' }, { type }] }));
+    const published = await curl('EventService/PublishEvents', ...batches);
+    expect(published).toMatchObject({
+      code: 0,
+      responses: [{ accepted: '6', topics: [{ firstOffset: '2', lastOffset: '7' }] }],
+    });
+
+    const listed = await curl('EventService/ListEvents', { topic });
+    expect(listed.code).toBe(0);
+    const pages = listed.responses as { records?: { offset: string; event: object }[]; state: string }[];
+    const records = pages.flatMap(({ records = [] }) => records);
+    expect(records.map(({ offset }) => offset)).toEqual(['1', '2', '3', '4', '5', '6', '7']);
+    expect(records[0]?.event).toEqual(one.event);
+    expect(records[1]?.event).toEqual({ type: 'a', data: 'AAEC' });
+    expect(pages.at(-1)?.state).toBe('TAIL_STATE_COMPLETE');
+  });
+
+  it('follows a topic to the end it asked for', async () => {
+    const topic = 'curl/live';
+    await leat.events.publishEvent({ topic, event: { type: 't' } });
+    const tail = await curl('EventService/ListEvents', { topic, follow: true, limit: '1' });
+    expect(tail).toMatchObject({ code: 0, responses: [{ records: [{ offset: '1' }], state: 'TAIL_STATE_COMPLETE' }] });
+  });
+});

@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { EventServiceDefinition } from '../../gen/leat/v1/event_service.js';
+import { UserServiceDefinition } from '../../gen/leat/v1/user_service.js';
+import { type LeatServer, startLeat } from '../support/leat-server.js';
+import { reencoded, registry } from '../support/protobuf-es.js';
+import { withRawResponses } from '../support/raw-client.js';
+
+let leat: LeatServer;
+beforeAll(async () => {
+  leat = await startLeat();
+});
+afterAll(() => leat[Symbol.asyncDispose]());
+
+interface Method {
+  readonly name: string;
+  readonly responseType: { decode(bytes: Uint8Array): unknown };
+}
+
+/** The rpcs whose responses were compared, as `Service.Method`. */
+const compared = new Set<string>();
+
+/** Both decoders find the same values in the response. Returns them, decoded. */
+function compare<M extends Method>(service: { readonly name: string }, method: M, bytes: Uint8Array) {
+  const decode = (from: Uint8Array) => method.responseType.decode(from) as ReturnType<M['responseType']['decode']>;
+  const decoded = decode(bytes);
+  expect(decode(reencoded(`leat.v1.${method.name}Response`, bytes))).toEqual(decoded);
+  expect(bytes.length).toBeGreaterThan(0);
+  compared.add(`${service.name}.${method.name}`);
+  return decoded;
+}
+
+const attributes = new Map([
+  ['region', 'eu'],
+  ['note', 'größer 😀 \uFEFF'],
+]);
+
+async function* streamOf<T>(...messages: T[]) {
+  yield* messages;
+}
+
+async function compareUsers(): Promise<void> {
+  const client = leat.client(withRawResponses(UserServiceDefinition));
+  const { createUser, getUser, updateUser, listUsers, deleteUser } = UserServiceDefinition.methods;
+  const user = { userId: 'ada', name: 'Ada Łovelace', email: 'ada@example.org', attributes };
+  const on = UserServiceDefinition;
+  const created = compare(on, createUser, await client.createUser({ user }));
+  expect(created).toMatchObject({ user: { name: user.name, attributes } });
+  compare(on, createUser, await client.createUser({ user }));
+  compare(on, getUser, await client.getUser({ key: { $case: 'email', value: 'ADA@example.org' } }));
+  compare(on, updateUser, await client.updateUser({ user: { userId: 'ada', name: 'Ada' } }));
+  await client.createUser({ user: { userId: 'bob', name: 'Bob' } });
+  const page = compare(on, listUsers, await client.listUsers({ pageSize: 1 }));
+  expect(page).toMatchObject({ users: [{ userId: 'ada' }], nextPageToken: expect.stringMatching(/./) });
+  compare(on, deleteUser, await client.deleteUser({ userId: 'ada' }));
+}
+
+async function compareEvents(): Promise<void> {
+  const client = leat.client(withRawResponses(EventServiceDefinition));
+  const methods = EventServiceDefinition.methods;
+  const on = EventServiceDefinition;
+  const topic = 'orders/eu';
+  const event = {
+    id: 'e1',
+    type: 'order.created',
+    subject: 'orders/1',
+    time: { seconds: -1n, nanos: 999_999_999 },
+    contentType: 'application/json',
+    payload: { $case: 'text' as const, value: '{"größe":1}' },
+    attributes,
+    source: '//shop',
+  };
+  compare(on, methods.publishEvent, await client.publishEvent({ topic, event }));
+  compare(on, methods.publishEvent, await client.publishEvent({ topic, event }));
+  const many = Array.from({ length: 700 }, (_, i) => ({
+    type: 't',
+    payload: { $case: 'data' as const, value: new Uint8Array(i) },
+  }));
+  const batch = { topic, events: many, producer: { producerId: 'p', firstSequence: 1n } };
+  compare(on, methods.publishEvents, await client.publishEvents(streamOf(batch)));
+  let pages = 0;
+  for await (const bytes of client.listEvents({ topic })) {
+    const page = compare(on, methods.listEvents, bytes);
+    if (pages++ === 0)
+      expect(page).toMatchObject({ records: expect.arrayContaining([expect.objectContaining({ event })]) });
+  }
+  expect(pages).toBeGreaterThan(2);
+  compare(on, methods.getProducer, await client.getProducer({ topic, producerId: 'p' }));
+  compare(on, methods.commitCursor, await client.commitCursor({ topic, cursor: 'c', offset: 7n }));
+  const retention = { maxAge: { seconds: 3600n }, maxBytes: 1n << 40n, maxEvents: 5n };
+  const updated = compare(on, methods.updateTopic, await client.updateTopic({ topic: { topic, retention } }));
+  expect(updated).toMatchObject({ topic: { retention: { maxBytes: 1n << 40n, maxEvents: 5n } } });
+  compare(on, methods.getTopic, await client.getTopic({ topic }));
+  compare(on, methods.listTopics, await client.listTopics({ pageSize: 1 }));
+  compare(on, methods.trimTopic, await client.trimTopic({ topic, beforeOffset: 3n }));
+  compare(on, methods.deleteTopic, await client.deleteTopic({ topic }));
+}
+
+describe('another implementation of protobuf, over the descriptor set', () => {
+  it('finds the same values as ours in the responses of every rpc', async () => {
+    await compareUsers();
+    await compareEvents();
+    const services = ['leat.v1.UserService', 'leat.v1.EventService'].map((name) => registry.getService(name));
+    const all = services.flatMap((service) => service?.methods.map(({ name }) => `${service.name}.${name}`));
+    expect([...compared].sort()).toEqual(all.sort());
+  });
+});
