@@ -1,0 +1,106 @@
+import { Event } from '../../gen/leat/v1/event.js';
+import { EventServiceDefinition } from '../../gen/leat/v1/event_service.js';
+import { UserServiceDefinition } from '../../gen/leat/v1/user_service.js';
+import { loadConfig } from '../../src/config.js';
+import { leatServices } from '../../src/server/services.js';
+import { encodeEventRun } from '../../src/store/encoding/event-run.js';
+import type { Store } from '../../src/store/store.js';
+import { frame } from '../support/raw-http2.js';
+import { openTemporaryStore } from '../support/temporary-store.js';
+import { startTestServer, type TestServer } from '../support/test-server.js';
+
+/** The whole service in this process, so that what a call leaves behind can be seen. */
+export interface Rig {
+  readonly test: TestServer;
+  readonly store: Store;
+  /** Who waits for a topic to grow. */
+  waiting(): number;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export async function startRig(flags: Readonly<Record<string, unknown>> = {}): Promise<Rig> {
+  const { store, ...opened } = await openTemporaryStore();
+  let waiting = 0;
+  const counted: Store = {
+    ...store,
+    onWake(topic, callback) {
+      const end = store.onWake(topic, callback);
+      waiting++;
+      return () => {
+        waiting--;
+        end();
+      };
+    },
+  };
+  const test = await startTestServer(leatServices({ config: loadConfig({ flags }), store: counted }), flags);
+  return {
+    test,
+    store,
+    waiting: () => waiting,
+    async [Symbol.asyncDispose]() {
+      await test[Symbol.asyncDispose]();
+      await opened[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Appends `count` events with `bytes` of data each, in one unit. */
+export async function fillTopic(store: Store, topic: string, count: number, bytes: number, type = 'fill') {
+  const event = Event.encode(
+    Event.fromPartial({ type, payload: { $case: 'data', value: new Uint8Array(bytes) } }),
+  ).finish();
+  const events = encodeEventRun(Array.from({ length: count }, () => event));
+  await store.write([{ kind: 'append-events', topic, author: '', events }]);
+}
+
+/** A method, and a good first message for it, framed. */
+export interface Rpc {
+  readonly path: string;
+  readonly requestStream: boolean;
+  readonly responseStream: boolean;
+  readonly message: Buffer;
+}
+
+const event = { type: 'cancelled' };
+const user = { userId: 'ada', name: 'Ada' };
+
+/** By name of the method; a topic that is there is `there`. */
+const requests: Readonly<Record<string, object>> = {
+  CreateUser: { user },
+  GetUser: { key: { $case: 'userId', value: 'ada' } },
+  UpdateUser: { user },
+  DeleteUser: { userId: 'ada', allowMissing: true },
+  ListUsers: {},
+  PublishEvent: { topic: 'cancelled', event },
+  PublishEvents: { topic: 'cancelled', events: [event] },
+  ListEvents: { topic: 'there', follow: true },
+  GetProducer: { topic: 'there', producerId: 'p' },
+  CommitCursor: { topic: 'there', cursor: 'c', offset: 1n },
+  GetTopic: { topic: 'there' },
+  ListTopics: {},
+  UpdateTopic: { topic: { topic: 'there', retention: { maxEvents: 1_000_000n } } },
+  TrimTopic: { topic: 'there', beforeOffset: 1n },
+  DeleteTopic: { topic: 'gone' },
+};
+
+interface Method {
+  readonly name: string;
+  readonly requestStream: boolean;
+  readonly responseStream: boolean;
+  readonly requestType: {
+    fromPartial(partial: object): object;
+    encode(message: never): { finish(): Uint8Array };
+  };
+}
+
+function rpcOf(service: string, { name, requestStream, responseStream, requestType }: Method): Rpc {
+  const request = requests[name];
+  if (request === undefined) throw new Error(`there is no request for ${name}`);
+  const message = frame(requestType.encode(requestType.fromPartial(request) as never).finish());
+  return { path: `/${service}/${name}`, requestStream, responseStream, message };
+}
+
+/** Every rpc of both services. */
+export const rpcs: readonly Rpc[] = [UserServiceDefinition, EventServiceDefinition].flatMap((service) =>
+  Object.values<Method>(service.methods).map((method) => rpcOf(service.fullName, method)),
+);
