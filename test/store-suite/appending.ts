@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { append, appendOf, contents, readAll, runOf, text, textOf, texts, timeMsOf } from './events.js';
 import { refusalOf } from './conditions.js';
@@ -253,6 +254,19 @@ export function appendingSuite(open: OpenStore): void {
       await other;
       expect((await contents(subject.store, topic)).filter((line) => line.includes('never'))).toEqual([]);
       await subject.store.write([appendOf(topic, [text('again')])], { chain: {} });
+    });
+
+    it('breaks, too, for what is written while its failure is on the way back', async () => {
+      for (let i = 0; i < 10; i += 1) {
+        const topic = subject.fresh();
+        const chain = {};
+        const failing = subject.store.write([appendOf(topic, texts(1), { expectedLastOffset: 77 })], { chain });
+        const refused = refusalOf(failing);
+        await turn();
+        const behind = await refusalOf(subject.store.write([appendOf(topic, [text('never')])], { chain }));
+        expect([(await refused).is, behind.is]).toEqual(['conflict OFFSET_CONFLICT', 'conflict CHAIN_BROKEN']);
+        expect(await subject.store.topic(topic)).toBeUndefined();
+      }
     });
   });
 }

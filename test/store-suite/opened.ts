@@ -9,7 +9,7 @@ export interface OpenedStore {
   dispose(): Promise<void>;
 }
 
-/** Opens a store of its own, empty. It sweeps what is trimmed and makes up for lost wake-ups within a second. */
+/** Opens a store of its own, empty. It sweeps what is trimmed within a second. */
 export type OpenStore = () => Promise<OpenedStore>;
 
 /** The store of a `describe` block, and names that no other test of it uses. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { isDomainError } from '../../src/domain/errors.js';
-import type { Change, Store } from '../../src/store/store.js';
+import type { Change, ReadOptions, Store } from '../../src/store/store.js';
 import { matchType, readAll, recordsOf, runOf, textOf, timeMsOf } from './events.js';
 import { ModelStore, sequenceOf } from './model.js';
 import type { ModelChange, ModelEvent, ModelOutcome, ModelTopic } from './model.js';
@@ -109,10 +109,15 @@ class Comparison {
 
     const after = Math.min(model.first - 1 + look.skip, model.events.length);
     const last = look.last === undefined ? undefined : after + look.last;
-    const options = { matcher: matchType('b'), limit: look.limit, last };
-    const found = (await readAll(this.#store, topic, after, options)).records.map(({ offset }) => Number(offset));
-    const wanted = model.events.flatMap(({ type }, i) => (type === 'b' ? [i + 1] : []));
-    expect(found).toEqual(wanted.filter((offset) => offset > after && offset <= (last ?? Infinity)));
+    const bounds = { limit: look.limit, last };
+    const within = model.events.map((_, i) => i + 1).filter((offset) => offset > after && offset <= (last ?? Infinity));
+    expect(await this.#offsets(topic, after, bounds)).toEqual(within);
+    const wanted = within.filter((offset) => model.events[offset - 1]?.type === 'b');
+    expect(await this.#offsets(topic, after, { ...bounds, matcher: matchType('b') })).toEqual(wanted);
+  }
+
+  async #offsets(topic: string, after: number, options: ReadOptions): Promise<number[]> {
+    return (await readAll(this.#store, topic, after, options)).records.map(({ offset }) => Number(offset));
   }
 
   async #compareUsers(): Promise<void> {
