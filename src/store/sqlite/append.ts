@@ -167,13 +167,15 @@ function offsetConflict(topic: TopicState, change: AppendEvents): DomainError {
 }
 
 function idReused(topic: TopicState, id: string, index: number, offset: number): DomainError {
+  // An event of this very batch, or of one that commits with it, has an offset that may never come to be.
+  const isStored = offset < (topic.pending[0]?.offset ?? Infinity);
+  const where = isStored ? `at offset ${offset} of topic "${topic.name}"` : `just before it in topic "${topic.name}"`;
   return new DomainError(
     'exists',
     'ID_REUSED',
-    `event id "${id}" belongs to another event, at offset ${offset} of topic "${topic.name}": ` +
-      'give each event an id of its own and send a retry unchanged',
+    `event id "${id}" belongs to another event, ${where}: give each event an id of its own and send a retry unchanged`,
     {
-      metadata: { topic: topic.name, id, index: `${index}`, offset: `${offset}` },
+      metadata: { topic: topic.name, id, index: `${index}`, ...(isStored ? { offset: `${offset}` } : {}) },
       resource: { type: 'leat.v1.Event', name: id },
     },
   );
