@@ -19,8 +19,14 @@ const table = {
   'max-send-message-size': size('4MiB', '64KiB', '64MiB', 'Largest message that is sent.'),
   'max-metadata-size': size('16KiB', '4KiB', '48KiB', 'All headers of a call together.'),
   'max-concurrent-streams': count(1_000, 1, 1_000_000, 'Calls at a time on one connection.'),
-  'stream-window': size('1MiB', '64KiB', '16MiB', 'Bytes of a call that are received before a handler asks for them.'),
-  'connection-window': size('1MiB', '64KiB', '64MiB', 'Bytes of a connection that may be under way to the server.'),
+  window: size(
+    '1MiB',
+    '64KiB',
+    '16MiB',
+    'Bytes that a connection, or call, may send ahead of the handlers, to begin with.',
+  ),
+  'max-window': size('16MiB', '64KiB', '64MiB', 'And once its round trip and rate are seen to need it.'),
+  'window-budget': size('256MiB', '0B', '64GiB', 'What all windows together may grow by.'),
   'keepalive-time': duration('30s', '1s', '24d', 'A connection is checked this long after it was opened or checked.'),
   'keepalive-timeout': duration('10s', '100ms', '24d', 'A connection that does not answer a check is closed after.'),
   'max-connection-age': duration(

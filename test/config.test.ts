@@ -30,7 +30,7 @@ describe('loadConfig', () => {
       httpListen: { host: '127.0.0.1', port: 8080 },
       insecure: false,
       maxEventSize: 256 * 1024,
-      streamWindow: 1024 * 1024,
+      window: 1024 * 1024,
       drainTimeout: 10_000,
       sysMaxAge: 30 * 86_400_000,
     });
@@ -57,7 +57,7 @@ describe('loadConfig', () => {
     ['max-event-size', '300000', 300_000],
     ['max-event-size', '512KiB', 512 * 1024],
     ['max-event-size', 1024, 1024],
-    ['stream-window', '2MiB', 2 * 1024 * 1024],
+    ['window', '2MiB', 2 * 1024 * 1024],
     ['drain-timeout', '1500ms', 1_500],
     ['drain-timeout', '5m', 300_000],
     ['drain-timeout', '0s', 0],

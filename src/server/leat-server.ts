@@ -2,6 +2,8 @@ import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
 import { createServer } from 'nice-grpc';
 import { Registry } from 'prom-client';
 import type { Config } from '../config.js';
+import { createWindowControl, type WindowControl } from '../flow/control-windows.js';
+import { createWindowBudget } from '../flow/window-budget.js';
 import { createAbortGuard } from '../middleware/abort-guard.js';
 import { createCallBoundary } from '../middleware/call-boundary.js';
 import { createCallLog, type CallLogger } from '../middleware/call-log.js';
@@ -51,7 +53,12 @@ export function createLeatServer({ config, services, log }: ServerDeps): Running
   const registry = new Registry();
   const records = createCallRecords([createCallLog(log), createCallMetrics(registry)]);
   const health = createHealth(services.map(({ name }) => name));
-  const server = createGrpcServer(config, records);
+  const windows = createWindowControl({
+    minBytes: config.window,
+    maxBytes: Math.max(config.maxWindow, config.window),
+    budget: createWindowBudget(config.windowBudget),
+  });
+  const server = createGrpcServer(config, records, windows);
   let ready = false;
   const http = createHttpPort({ registry, isReady: () => ready });
   const stopMeasuring = measureEventLoopDelay(registry);
@@ -93,6 +100,7 @@ export function createLeatServer({ config, services, log }: ServerDeps): Running
     server.forceShutdown();
     await within(ABORT_GRACE_MS, records.idle());
     stopMeasuring();
+    windows.close();
     await http.close();
   }
 
@@ -100,8 +108,8 @@ export function createLeatServer({ config, services, log }: ServerDeps): Running
   return { start, drain: () => (draining ??= drain()), close, registry, calls: records };
 }
 
-function createGrpcServer(config: Config, records: CallRecords): LeatServer {
-  return createServer(transportOptions(config, [createCallInterceptor(records, config.maxMetadataSize)]))
+function createGrpcServer(config: Config, records: CallRecords, windows: WindowControl): LeatServer {
+  return createServer(transportOptions(config, [createCallInterceptor(records, config.maxMetadataSize)], windows))
     .use(createCallBoundary({ records, maxUnaryMs: config.maxUnaryDuration }))
     .use(createCallerMiddleware())
     .use(createAbortGuard());

@@ -1,11 +1,11 @@
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerOptions } from 'node:http2';
 import { Server, type ChannelOptions, type ServerInterceptor } from '@grpc/grpc-js';
+import type { WindowControl } from '../flow/control-windows.js';
 
 /** Of every connection; what grpc-js leaves off or unlimited. Sizes in bytes, times in milliseconds. */
 export interface TransportLimits {
-  /** HTTP/2 flow-control windows, for receiving. */
-  readonly streamWindow: number;
-  readonly connectionWindow: number;
+  /** HTTP/2 flow-control windows for receiving, of a connection and of each call on it, to begin with. */
+  readonly window: number;
   readonly maxReceiveMessageSize: number;
   readonly maxSendMessageSize: number;
   readonly maxConcurrentStreams: number;
@@ -16,10 +16,14 @@ export interface TransportLimits {
   readonly maxConnectionIdle: number;
 }
 
-/** Options of a server whose transport is tuned. Needs `installTransportTuning`. */
-export function transportOptions(limits: TransportLimits, interceptors: readonly ServerInterceptor[]): ChannelOptions {
+/** Options of a server whose transport is tuned; `windows` raises those of busy connections. Needs `installTransportTuning`. */
+export function transportOptions(
+  limits: TransportLimits,
+  interceptors: readonly ServerInterceptor[],
+  windows: WindowControl,
+): ChannelOptions {
   return {
-    [TUNING]: limits,
+    [TUNING]: { limits, windows } satisfies Tuning,
     interceptors,
     'grpc.max_concurrent_streams': limits.maxConcurrentStreams,
     'grpc.max_receive_message_length': limits.maxReceiveMessageSize,
@@ -38,6 +42,11 @@ export function transportOptions(limits: TransportLimits, interceptors: readonly
 const HEADERS_MAX_BYTES = 64 * 1024;
 
 const TUNING = 'leat.transport';
+
+interface Tuning {
+  readonly limits: TransportLimits;
+  readonly windows: WindowControl;
+}
 
 interface Internals {
   readonly options: ChannelOptions;
@@ -61,12 +70,16 @@ export function installTransportTuning(): void {
   const original = prototype.createHttp2Server;
   if (original[installed]) return;
   const tuned = function (this: Internals, credentials: unknown) {
-    const limits = this.options[TUNING] as TransportLimits | undefined;
-    if (limits === undefined) return original.call(this, credentials);
+    const tuning = this.options[TUNING] as Tuning | undefined;
+    if (tuning === undefined) return original.call(this, credentials);
+    const { limits, windows } = tuning;
     this.commonServerOptions = withLimits(this.commonServerOptions, limits);
     const server = original.call(this, credentials);
     server.prependListener('stream', (_, headers) => dropEndlessTimeout(headers));
-    server.on('session', (session) => session.setLocalWindowSize(limits.connectionWindow));
+    server.on('session', (session) => {
+      session.setLocalWindowSize(limits.window);
+      windows.add(session);
+    });
     return server;
   };
   prototype.createHttp2Server = Object.assign(tuned, { [installed]: true as const });
@@ -77,7 +90,7 @@ function withLimits(options: ServerOptions, limits: TransportLimits): ServerOpti
     ...options,
     settings: {
       ...options.settings,
-      initialWindowSize: limits.streamWindow,
+      initialWindowSize: limits.window,
       maxHeaderListSize: HEADERS_MAX_BYTES,
     },
   };

@@ -22,7 +22,7 @@ const deaf = echoService({
 
 describe('the windows of a server', () => {
   it('are what it says in its settings', async () => {
-    await using test = await startTestServer([deaf], { 'stream-window': '2MiB', 'max-concurrent-streams': 7 });
+    await using test = await startTestServer([deaf], { window: '2MiB', 'max-concurrent-streams': 7 });
     const session = connect(`http://127.0.0.1:${test.grpcPort}`);
     const settings = await settingsOf(session);
     expect(settings).toMatchObject({ initialWindowSize: 2 * MiB, maxConcurrentStreams: 7 });
