@@ -59,6 +59,19 @@ describe('a client that does not read', () => {
     expect(test.server.calls.size).toBe(0);
   });
 
+  it('has its handler ended as soon as the server drains', async () => {
+    const { finished, service } = createSender(unpaced);
+    await using test = await startTestServer([service], { 'drain-timeout': '1h' });
+    await using connection = await connectRaw(test.grpcPort);
+    const { stream } = connection.call('/leat.test.Echo/Download', { paused: true });
+    stream.end(frame(new Uint8Array()));
+    await once(stream, 'readable');
+    const drained = test.server.drain();
+    await finished;
+    await test.server.close();
+    await drained;
+  });
+
   it('is sent as many messages as its handler lets wait', async () => {
     let waiting = 0;
     const { noted, finished, service } = createSender(async (_request, { outbox, signal }) => {
