@@ -8,11 +8,12 @@ export interface BackoffOptions {
 }
 
 /**
- * How long to wait before try number `attempt` (from 1), in milliseconds: doubling, and anywhere in the upper half
- * of it, so that the clients of a server that comes back do not come back all at once.
+ * How long to wait after failure number `attempt` (from 1), in milliseconds: anything up to a bound that doubles (full
+ * jitter), so that the clients of a server that comes back do not come back all at once. What the service asked for
+ * (`retryAfterMs`) comes on top, not instead: it asks everybody for the same.
  */
-export function backoffDelay(attempt: number, options: BackoffOptions = {}): number {
+export function backoffDelay(attempt: number, options: BackoffOptions = {}, retryAfterMs = 0): number {
   const { initialMs = 100, maxMs = 5_000, random = Math.random } = options;
   const ceiling = Math.min(maxMs, initialMs * 2 ** Math.min(attempt - 1, 30));
-  return ceiling * (0.5 + random() / 2);
+  return retryAfterMs + ceiling * random();
 }

@@ -1,0 +1,103 @@
+import { createClientFactory } from 'nice-grpc';
+import { EventServiceDefinition } from '../../gen/leat/v1/event_service.js';
+import { UserServiceDefinition, type UserServiceClient } from '../../gen/leat/v1/user_service.js';
+import type { BackoffOptions } from './backoff.js';
+import { errorsMiddleware } from './call-errors.js';
+import { createHeadersMiddleware, type Credentials } from './call-headers.js';
+import type { LeatCallOptions } from './call-options.js';
+import { createPolicyMiddleware } from './call-policy.js';
+import { openChannel, type ChannelSettings } from './channel.js';
+import type { EventClient } from './event-client.js';
+import { follow } from './follow/follow.js';
+import type { Follow, FollowOptions } from './follow/follow-options.js';
+import { EncodedPublishDefinition } from './publish/publish-call.js';
+import { publish } from './publish/publish.js';
+import type { PublishInput, PublishOptions, PublishResult } from './publish/publish-options.js';
+
+export interface ClientOptions extends ChannelSettings, Credentials {
+  /** How long a call with one answer may take, its retries included, in milliseconds. Default: 10,000. */
+  readonly timeoutMs?: number;
+  /** Tries of a call with one answer that is safe to repeat; 1: none is repeated. Default: 5. */
+  readonly maxAttempts?: number;
+  /** Waits between the tries of one call. Default: up to 100 ms, doubling up to 5 s. */
+  readonly backoff?: BackoffOptions;
+}
+
+/** A connection to the service, the typed services behind it, and what is built on them. */
+export interface LeatClient {
+  /**
+   * UserService. Calls have a deadline; those that are safe to repeat are repeated while that may help: reads,
+   * CreateUser with a user_id, DeleteUser with allow_missing. Every call fails with LeatError, or AbortError.
+   */
+  readonly users: UserServiceClient<LeatCallOptions>;
+  /**
+   * EventService, the same way: reads, PublishEvent with an event id, CommitCursor without rewind, and TrimTopic are
+   * repeated. Streams are as the service gives them: `follow` and `publish` are what survives.
+   */
+  readonly events: EventClient;
+  /**
+   * Reads a topic: replay first, then live, each matching event once and in order over lost connections, silent ones,
+   * drained and restarted servers. Reads a page ahead, no more, however slow the reader is.
+   *
+   * Ends when the end that was asked for is reached, at `return()` (leaving a `for await` loop) and at `close()`.
+   * Throws AbortError when `signal` aborts, and LeatError for what waiting does not mend: OFFSET_TRIMMED,
+   * EPOCH_CHANGED, INVALID_FIELD, a checkpoint that cannot be saved, …
+   */
+  follow(topic: string, options?: FollowOptions): Follow;
+  /**
+   * Publishes all events of a source, in order, each exactly once over lost connections and restarted servers, and
+   * resolves when the last one is durable. Asks the source only for what it can send; holds one call's events (4 MiB).
+   *
+   * Throws LeatError with `published`: exactly the source's first `published.events` events are durable, and those
+   * behind them are not, unless `code` says that nobody knows (UNAVAILABLE after `maxAttempts`).
+   */
+  publish(
+    topic: string,
+    source: AsyncIterable<PublishInput> | Iterable<PublishInput>,
+    options?: PublishOptions,
+  ): Promise<PublishResult>;
+  /** Ends what is running: follows save their place, publishes abort. Then the connection. Repeating it is harmless. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Connects lazily: nothing is sent before the first call, and a lost connection is made again by the next one. */
+export function createLeatClient(options: ClientOptions): LeatClient {
+  const channel = openChannel(options);
+  const { timeoutMs = 10_000, maxAttempts = 5, backoff } = options;
+  // The first is next to the wire, the last next to the caller: each try asks for its own token.
+  const factory = createClientFactory()
+    .use(channel.createMiddleware())
+    .use(createHeadersMiddleware(options))
+    .use(errorsMiddleware)
+    .use(createPolicyMiddleware({ timeoutMs, maxAttempts, backoff }));
+  const users: UserServiceClient<LeatCallOptions> = factory.create(UserServiceDefinition, channel);
+  const events: EventClient = factory.create(EventServiceDefinition, channel);
+  const encoded = factory.create(EncodedPublishDefinition, channel);
+  const running = new Set<() => Promise<unknown>>();
+  const closed = new AbortController();
+
+  function track(end: () => Promise<unknown>): () => void {
+    running.add(end);
+    return () => running.delete(end);
+  }
+
+  async function close(): Promise<void> {
+    closed.abort();
+    try {
+      await Promise.all([...running].map((end) => end()));
+    } finally {
+      channel.close();
+    }
+  }
+
+  return {
+    users,
+    events,
+    follow: (topic, settings = {}) => follow(events, topic, settings, track),
+    publish: (topic, source, settings = {}) =>
+      publish({ events, encoded, closed: closed.signal }, topic, source, settings),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}

@@ -1,0 +1,34 @@
+import { Status } from 'nice-grpc-common';
+import { clientReasons, LeatError } from '../leat-error.js';
+
+/**
+ * A place between two events of a topic: everything up to `offset` is done, in the store that gave `token`.
+ *
+ * Tokens come per page and are opaque, so an event in the middle of a page has none of its own. An offset alone would
+ * be exact, but it means other events once the store was restored from a backup, and nobody would notice; so the place
+ * is the offset with a token from at or before it. Reading goes on from the token, which the service checks (topic,
+ * EPOCH_CHANGED), and passes over the part of its page that is done: 64 KiB, at most.
+ */
+export interface Place {
+  /** Everything up to this offset is done. */
+  readonly offset: bigint;
+  /** A resume token from this offset, or before it. */
+  readonly token: string;
+}
+
+/** A place as text, `OFFSET.TOKEN`: opaque to users, at most 280 characters, good for as long as the events are kept. */
+export function formatCheckpoint({ offset, token }: Place): string {
+  return `${offset}.${token}`;
+}
+
+/** Throws INVALID_ARGUMENT (reason INVALID_CHECKPOINT) for anything that `formatCheckpoint` does not make. */
+export function parseCheckpoint(checkpoint: string): Place {
+  const [, offset, token] = /^(\d{1,19})\.([\w-]{1,256})$/.exec(checkpoint) ?? [];
+  if (offset === undefined || token === undefined) {
+    throw new LeatError('this is not a checkpoint; pass one as it was given, or leave it out to begin anew', {
+      code: Status.INVALID_ARGUMENT,
+      reason: clientReasons.invalidCheckpoint,
+    });
+  }
+  return { offset: BigInt(offset), token };
+}

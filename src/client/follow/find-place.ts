@@ -1,0 +1,78 @@
+import { Status } from 'nice-grpc-common';
+import { persevere } from '../attempts.js';
+import type { EventClient } from '../event-client.js';
+import { LeatError } from '../leat-error.js';
+import { parseCheckpoint, type Place } from './checkpoint.js';
+import type { FollowOptions, FollowStart } from './follow-options.js';
+import { toStart, type PlainStart } from './follow-request.js';
+import { readPages, type ReadOptions } from './read-pages.js';
+
+/**
+ * Where a reader begins, as a place with a token: by what is stored, or else by `start`. Asks the service once, so that
+ * from the very first event on every place has a token of the store that it belongs to.
+ */
+export async function findPlace(
+  events: EventClient,
+  topic: string,
+  options: FollowOptions,
+  settings: ReadOptions,
+): Promise<Place> {
+  const start = (await storedStart(events, topic, options, settings)) ?? options.start ?? 'first';
+  const locate = (at: PlainStart) => locateStart(events, topic, at, settings);
+  if (typeof start === 'string' || !('checkpoint' in start)) return locate(start);
+
+  const place = parseCheckpoint(start.checkpoint);
+  try {
+    const { token } = await locate({ resumeToken: place.token });
+    return { offset: place.offset, token };
+  } catch (error) {
+    // The token is good, but a page began there of which the trimmed part was done.
+    if (!(error instanceof LeatError) || !isTrimmedUpTo(error, place.offset)) throw error;
+    return locate({ afterOffset: place.offset });
+  }
+}
+
+/** Reads nothing: a range that ends before the first offset is complete at once, wherever it begins. */
+async function locateStart(
+  events: EventClient,
+  topic: string,
+  start: PlainStart,
+  settings: ReadOptions,
+): Promise<Place> {
+  const request = { topic, start: toStart(start), end: { $case: 'beforeOffset', value: 1n } } as const;
+  for await (const page of readPages(events, request, settings)) {
+    return { offset: page.readOffset, token: page.resumeToken };
+  }
+  throw new LeatError('the service did not say where the reading begins', { code: Status.INTERNAL, reason: 'NO_PAGE' });
+}
+
+function isTrimmedUpTo({ reason, metadata }: LeatError, offset: bigint): boolean {
+  return reason === 'OFFSET_TRIMMED' && BigInt(metadata.first_offset ?? offset + 2n) <= offset + 1n;
+}
+
+async function storedStart(
+  events: EventClient,
+  topic: string,
+  { checkpoint, start }: FollowOptions,
+  settings: ReadOptions,
+): Promise<FollowStart | undefined> {
+  if (checkpoint === undefined) return undefined;
+  if ('load' in checkpoint) {
+    const loaded = await checkpoint.load();
+    return loaded === undefined || loaded === null || loaded === '' ? undefined : { checkpoint: loaded };
+  }
+  const { cursor } = checkpoint;
+  if (start === undefined) return { cursor };
+  const known = await persevere(() => hasCursor(events, topic, cursor, settings.signal), settings);
+  return known ? { cursor } : undefined;
+}
+
+async function hasCursor(events: EventClient, topic: string, name: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    const { cursors } = await events.getTopic({ topic }, { signal });
+    return cursors.some(({ cursor }) => cursor === name);
+  } catch (error) {
+    if (error instanceof LeatError && error.reason === 'TOPIC_NOT_FOUND') return false;
+    throw error;
+  }
+}

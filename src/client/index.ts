@@ -1,0 +1,23 @@
+/**
+ * The client of Leat: `import { createLeatClient } from 'leat/client'`. Knows the contract and gRPC, nothing of the
+ * server. See docs/client.md.
+ */
+export { createLeatClient, type ClientOptions, type LeatClient } from './create-client.js';
+export { clientReasons, LeatError, type LeatErrorOptions } from './leat-error.js';
+export { Status } from 'nice-grpc-common';
+export type { FieldViolation } from './error-details.js';
+export type { BackoffOptions } from './backoff.js';
+export type { Setback } from './attempts.js';
+export type { Credentials, TokenSource } from './call-headers.js';
+export type { ChannelSettings, TlsOptions } from './channel.js';
+export type { LeatCallOptions } from './call-options.js';
+export type { EventClient } from './event-client.js';
+export type * from './follow/follow-options.js';
+export type { PublishInput, PublishOptions, PublishResult } from './publish/publish-options.js';
+export type { PublishTotals } from './publish/totals.js';
+
+export { Event, EventFilter, EventRecord, Start, TailState } from '../../gen/leat/v1/event.js';
+export type * from '../../gen/leat/v1/event_service.js';
+export { EventServiceDefinition, PublishProgress, Topic } from '../../gen/leat/v1/event_service.js';
+export { User, UserServiceDefinition, type UserServiceClient } from '../../gen/leat/v1/user_service.js';
+export { Timestamp } from '../../gen/google/protobuf/timestamp.js';

@@ -1,0 +1,114 @@
+import { ClientError, Status } from 'nice-grpc-common';
+import { isAbortError } from 'abort-controller-x';
+import type { PublishProgress } from '../../gen/leat/v1/event_service.js';
+import type { FieldViolation, OpenedDetails } from './error-details.js';
+import type { PublishTotals } from './publish/totals.js';
+
+/** Everything about a failure but its text. */
+export interface LeatErrorOptions extends OpenedDetails {
+  readonly code: Status;
+  readonly published?: PublishTotals;
+  readonly cause?: unknown;
+}
+
+/** Reasons that this client gives itself; all others come from the service, and stand in docs/protocol.md. */
+export const clientReasons = {
+  /** Somebody's AbortSignal. */
+  aborted: 'ABORTED_BY_CALLER',
+  /** The token function threw; its error is the cause. */
+  tokenFailed: 'TOKEN_FAILED',
+  /** A stream ended with OK, but not where it should. */
+  streamCut: 'STREAM_CUT',
+  /** Nothing came for three heartbeats. */
+  heartbeatMissed: 'HEARTBEAT_MISSED',
+  /** A checkpoint that is none. */
+  invalidCheckpoint: 'INVALID_CHECKPOINT',
+  /** The source of events threw; its error is the cause. */
+  sourceFailed: 'SOURCE_FAILED',
+  /** The source of a named producer has fewer events than are durable already: it is another one. */
+  sourceTooShort: 'SOURCE_TOO_SHORT',
+  /** An event without an id, where ids make a retry harmless. */
+  idMissing: 'EVENT_ID_MISSING',
+  /** `close()` was called. */
+  closed: 'CLIENT_CLOSED',
+} as const;
+
+/** Exhausted, but no waiting helps: the request has to be another one. */
+const permanent: ReadonlySet<string | undefined> = new Set([
+  'MESSAGE_TOO_LARGE',
+  'RESPONSE_TOO_LARGE',
+  'TOO_MANY_CURSORS',
+  'TOO_MANY_TOPICS',
+  'TOPIC_FULL',
+]);
+
+const resets: readonly Status[] = [Status.INTERNAL, Status.CANCELLED, Status.UNKNOWN];
+
+/** What every call of this client fails with, except for aborts by the caller's own signal (`AbortError`). */
+export class LeatError extends Error {
+  override readonly name = 'LeatError';
+  /** The gRPC status. */
+  readonly code: Status;
+  /** Stable, UPPER_SNAKE_CASE; undefined if it was not the service that failed but the way to it. */
+  readonly reason?: string;
+  /** Current values that help, for example `{first_offset: '17'}`; empty if there are none. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** All fields that were wrong; empty if none was. */
+  readonly violations: readonly FieldViolation[];
+  /** The service asks to be called again after so many milliseconds. */
+  readonly retryAfterMs?: number;
+  /** Of `events.publishEvents`: what of its stream is durable nevertheless. */
+  readonly progress?: PublishProgress;
+  /** Of `publish`: what is durable nevertheless. */
+  readonly published?: PublishTotals;
+
+  constructor(message: string, options: LeatErrorOptions) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = options.code;
+    this.reason = options.reason;
+    this.metadata = options.metadata ?? {};
+    this.violations = options.violations ?? [];
+    this.retryAfterMs = options.retryAfterMs;
+    this.progress = options.progress;
+    this.published = options.published;
+  }
+
+  /**
+   * True if trying again may help: the connection, the server or the token's source went away for a moment, or the
+   * service asked to be called again. False for every verdict. Whether a repeated call is harmless is another question.
+   */
+  get retryable(): boolean {
+    if (this.reason === clientReasons.tokenFailed || this.code === Status.UNAVAILABLE) return true;
+    if (this.code === Status.RESOURCE_EXHAUSTED) return this.retryAfterMs !== undefined && !permanent.has(this.reason);
+    // A reset stream has one of these codes and no reason, whatever took it down.
+    return this.reason === undefined && resets.includes(this.code) && this.cause === undefined;
+  }
+
+  /** The same error with what `publish` achieved. */
+  withPublished(published: PublishTotals): LeatError {
+    const error = new LeatError(this.message, { ...this, published, cause: this.cause });
+    error.stack = this.stack;
+    return error;
+  }
+
+  /** Whatever was thrown, as a LeatError; one that is one already stays itself. Never throws. */
+  static from(thrown: unknown, details: OpenedDetails = {}): LeatError {
+    try {
+      return thrown instanceof LeatError ? thrown : translate(thrown, details);
+    } catch (cause) {
+      return new LeatError('something was thrown that cannot be looked at', { code: Status.UNKNOWN, cause });
+    }
+  }
+}
+
+function translate(thrown: unknown, details: OpenedDetails): LeatError {
+  if (thrown instanceof ClientError) {
+    return new LeatError(thrown.details || 'the call failed', { ...details, code: thrown.code });
+  }
+  const { message } = Object(thrown) as { message?: unknown };
+  const text = typeof message === 'string' && message !== '' ? message : String(thrown);
+  if (isAbortError(thrown)) {
+    return new LeatError(text, { code: Status.CANCELLED, reason: clientReasons.aborted, cause: thrown });
+  }
+  return new LeatError(text, { code: Status.UNKNOWN, cause: thrown ?? text });
+}
