@@ -169,6 +169,16 @@ describe('ListEvents with follow', () => {
     await Promise.allSettled(readers.map((reader) => reader.next()));
   });
 
+  it('shares pages, but not the state, with a reader who does not follow', async () => {
+    const topic = freshTopic();
+    await using tail = follow(leat, { topic });
+    await tail.next();
+    await publish(topic);
+    const live = await tail.next();
+    const [page] = await pagesOf(leat, { topic });
+    expect(page).toEqual({ ...live, state: TAIL_STATE_COMPLETE });
+  });
+
   it('frees everything when its reader leaves', async () => {
     const topic = freshTopic();
     {

@@ -251,6 +251,12 @@ describe('two encoded events', () => {
     expect(sameEvent(lenField(6, ''), new Uint8Array())).toBe(false);
   });
 
+  it('differ when one has attributes that the other lacks', () => {
+    const [a, b] = ['a', 'b'].map((key) => lenField(8, lenField(1, key)));
+    if (!a || !b) throw new Error('there are two');
+    expect([sameEvent(a, joined([a, b])), sameEvent(joined([a, b]), a)]).toEqual([false, false]);
+  });
+
   it('differ when one has a time of zero and the other has none', () => {
     expect(sameEvent(lenField(4, ''), new Uint8Array())).toBe(false);
   });

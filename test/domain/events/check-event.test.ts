@@ -126,6 +126,11 @@ describe('an encoded event', () => {
     ],
     ['an attribute without a key', joined([type, lenField(8, lenField(2, 'v'))]), ['.attributes[""]']],
     ['an empty attribute', joined([type, lenField(8, '')]), ['.attributes[""]']],
+    [
+      'a value of 1,025 bytes',
+      joined([type, lenField(8, joined([lenField(1, 'k'), lenField(2, 'v'.repeat(1025))]))]),
+      ['.attributes["k"]'],
+    ],
     ['a good type after a bad one', joined([lenField(2, 'x'.repeat(200)), type]), []],
     ['a bad type after a good one', joined([type, lenField(2, '')]), ['.type']],
     [
@@ -166,6 +171,15 @@ describe('an encoded event', () => {
       expect(fieldsOf(joined([type, lenField(8, joined(pair))]))).toEqual([`events[3].attributes.${part}`]);
     });
     fc.assert(property);
+  });
+
+  it('counts a payload that another one replaces as bytes beside the payload', () => {
+    const value = new Uint8Array(70_000);
+    const found: string[] = [];
+    const violations = { add: (field: string) => void found.push(field), throwIfAny: () => undefined };
+    const bytes = joined([type, lenField(6, value), lenField(7, value)]);
+    checkEncodedEvent(violations, 'event', bytes, 0, bytes.length, { maxPayloadBytes: value.length });
+    expect(found).toEqual(['event']);
   });
 
   it('that is cut off is refused, wherever the cut is within a field', () => {

@@ -27,7 +27,9 @@ const encoded = fc
       words.map((type) => withLongTag(lenField(2, type), 2)),
       words.map((subject) => lenField(3, subject)),
       pairs.map((entries) => joined(entries.map(([k, v]) => lenField(8, joined([lenField(2, v), lenField(1, k)]))))),
-      fc.tuple(words, words).map(([k, v]) => lenField(8, joined([lenField(1, k), varintField(9, 1n), lenField(2, v)]))),
+      fc
+        .tuple(words, words, fc.constantFrom(1, 2, 9))
+        .map(([k, v, other]) => lenField(8, joined([lenField(1, k), varintField(other, 1n), lenField(2, v)]))),
       unknownChunks,
       fc.constantFrom(lenField(1, 'a'), lenField(6, 'a'), lenField(9, 'a')),
     ),
