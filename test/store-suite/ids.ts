@@ -31,6 +31,24 @@ const otherContents: readonly [string, Partial<Event>][] = [
   ['kind of payload', { payload: { $case: 'text', value: '\u0001\u0002\u0003' } }],
   ['no payload', { payload: undefined }],
   [
+    'value of another attribute',
+    {
+      attributes: new Map([
+        ['a', '0'],
+        ['b', '2'],
+      ]),
+    },
+  ],
+  [
+    'attribute name',
+    {
+      attributes: new Map([
+        ['a', '1'],
+        ['c', '2'],
+      ]),
+    },
+  ],
+  [
     'attribute value',
     {
       attributes: new Map([
