@@ -114,6 +114,8 @@ describe('ListEvents with follow', () => {
       });
       const pages = await reading;
       await Promise.all(writers);
+      // Whatever the writers came to: this one is behind the end.
+      await publish(topic);
       const log = await logOf(leat.store, topic);
       const expected = log.filter(({ commitTime: at }) => Number(at?.seconds) * 1e3 + (at?.nanos ?? 0) / 1e6 < endMs);
       expect(offsetsOf(pages)).toEqual(expected.map(({ offset }) => Number(offset)));
@@ -128,7 +130,7 @@ describe('ListEvents with follow', () => {
     const value = { seconds: BigInt(Math.floor(endMs / 1000)), nanos: (endMs % 1000) * 1e6 };
     const heartbeatInterval = { seconds: 60n, nanos: 0 };
     const pages = await pagesOf(leat, { topic, follow: true, heartbeatInterval, end: { $case: 'beforeTime', value } });
-    expect(pages.map(({ state }) => state)).toEqual([TAIL_STATE_LIVE, TAIL_STATE_COMPLETE]);
+    expect(pages.at(-1)).toMatchObject({ records: [], state: TAIL_STATE_COMPLETE });
   });
 
   it('goes on after a reader stopped and the topic was trimmed below it only with OUT_OF_RANGE, never with a gap', async () => {
