@@ -1,0 +1,74 @@
+import { EventEmitter, on } from 'node:events';
+import { type ServiceImplementation, createServer } from 'nice-grpc';
+import type { Event } from '../../gen/leat/v1/event.js';
+import { sampleEvent } from '../load/events.js';
+import { openDatabase } from '../peers/open-database.js';
+import { PlainEventsDefinition } from '../peers/plain-definition.js';
+import { createPlainTable } from '../peers/plain-table.js';
+import { playRole, roleOptions } from '../processes/play-role.js';
+import { cpuSeconds } from '../processes/usage.js';
+
+export interface PlainServerOptions {
+  readonly dataDir: string;
+}
+
+/** The same service with nice-grpc as its documentation shows it: one event a message, one row each. */
+async function startPlainServer({ dataDir }: PlainServerOptions) {
+  const db = openDatabase(dataDir);
+  const table = createPlainTable(db);
+  const emitter = new EventEmitter().setMaxListeners(0);
+  let emitted = 0n;
+
+  const handlers: ServiceImplementation<typeof PlainEventsDefinition> = {
+    async publish(events) {
+      let accepted = 0n;
+      for await (const event of events) {
+        table.insert(event);
+        accepted++;
+      }
+      return { accepted };
+    },
+    async publishAtOnce(events) {
+      let accepted = 0n;
+      db.exec('BEGIN IMMEDIATE');
+      try {
+        for await (const event of events) {
+          table.insert(event);
+          accepted++;
+        }
+        db.exec('COMMIT');
+      } finally {
+        if (db.inTransaction) db.exec('ROLLBACK');
+      }
+      return { accepted };
+    },
+    async *list() {
+      yield* table.after(0);
+    },
+    async emit(event) {
+      emitter.emit('event', event, ++emitted);
+      return { offset: emitted };
+    },
+    async *watch(_, { signal, sendHeader }) {
+      const events = on(emitter, 'event', { signal });
+      sendHeader();
+      for await (const [event, offset] of events as AsyncIterable<[Event, bigint]>) yield { offset, event };
+    },
+  };
+
+  const server = createServer();
+  server.add(PlainEventsDefinition, handlers);
+  const port = await server.listen('127.0.0.1:0');
+  return {
+    port: () => port,
+    cpuSeconds,
+    residentBytes: () => process.memoryUsage.rss(),
+    fill: db.transaction((count: number) => {
+      for (let index = 0; index < count; index++) table.insert(sampleEvent(index));
+    }) as (count: number) => void,
+  };
+}
+
+export type PlainServerRole = Awaited<ReturnType<typeof startPlainServer>>;
+
+playRole(await startPlainServer(roleOptions()));
