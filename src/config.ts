@@ -11,7 +11,7 @@ const table = {
   insecure: flag('Serve other machines without any authentication; callers may name themselves (leat-user).'),
   'log-level': choice('info', ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'What is logged.'),
   'drain-timeout': duration('10s', '0s', '1h', 'How long running calls may go on after SIGTERM.'),
-  'max-event-size': size('256KiB', '1KiB', '1MiB', 'Largest event, encoded.'),
+  'max-event-size': size('256KiB', '1KiB', '1MiB', 'Largest payload of an event.'),
   'heartbeat-interval': duration('15s', '1s', '60s', 'A quiet tail sends something at least this often, by default.'),
   'sys-max-age': duration('30d', '1m', '36500d', 'How long topics under sys/ keep their events, to begin with.'),
   'max-unary-duration': duration('30s', '100ms', '1h', 'A call with one answer is ended after this time.'),

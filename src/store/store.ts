@@ -17,7 +17,7 @@ export interface Store {
    * Carries out one atomic unit: all changes or none. Resolves when it is durable. Units of one caller commit in the
    * order of the calls, whether it waits in between or not. A unit that fails does not stop those behind it, unless
    * they are of one `chain`: then exactly a prefix of the chain commits, and what is behind it fails with `conflict`
-   * CHAIN_BROKEN.
+   * CHAIN_BROKEN. A unit without changes is a barrier: when it resolves, every unit before it has come to its end.
    */
   write<const C extends readonly Change[]>(changes: C, options?: WriteOptions): Promise<ResultsOf<C>>;
 
