@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import type { Database } from 'better-sqlite3';
+import { sqliteCode } from './sqlite-errors.js';
 import type { Wakes } from './wakes.js';
 
 /** Topics that are compared between two turns of the event loop. */
@@ -20,10 +21,15 @@ export function startSafetyPoll(db: Database, wakes: Wakes, intervalMs: number):
     let seenHeads = new Map<string, number>();
     for (;;) {
       await pause(intervalMs, undefined, { signal: stopping.signal, ref: false });
-      const now = version();
-      if (now === seenVersion) continue;
-      seenVersion = now;
-      seenHeads = await compare(seenHeads);
+      try {
+        const now = version();
+        if (now === seenVersion) continue;
+        seenHeads = await compare(seenHeads);
+        seenVersion = now;
+      } catch (error) {
+        // Readers tell their callers what is wrong with the database; the next look may find it well again.
+        if (sqliteCode(error) === '') throw error;
+      }
     }
   }
 
