@@ -1,6 +1,6 @@
 import { abortable } from 'abort-controller-x';
 import { Metadata, Status, type ClientMiddleware } from 'nice-grpc-common';
-import type { DeadlineOptions } from './call-deadline.js';
+import type { WireOptions } from './wire-channel.js';
 import { clientReasons, LeatError } from './leat-error.js';
 import { withTimeout } from './with-timeout.js';
 
@@ -15,7 +15,7 @@ export interface Credentials {
 }
 
 /** Puts the caller's credentials into every call. Fails with reason TOKEN_FAILED if there is no token to be had. */
-export function createHeadersMiddleware({ token, user }: Credentials): ClientMiddleware<DeadlineOptions> {
+export function createHeadersMiddleware({ token, user }: Credentials): ClientMiddleware<WireOptions> {
   return async function* withHeaders(call, options) {
     const metadata = Metadata(options.metadata);
     if (user !== undefined && user !== '') metadata.set('leat-user', user);
@@ -24,7 +24,7 @@ export function createHeadersMiddleware({ token, user }: Credentials): ClientMid
   };
 }
 
-async function askFor(token: TokenSource, { signal, deadline }: DeadlineOptions & { signal?: AbortSignal }) {
+async function askFor(token: TokenSource, { signal, deadline }: WireOptions & { signal?: AbortSignal }) {
   if (typeof token === 'string') return token;
   const asked = obtain(token);
   const withinTime = withTimeout(asked, deadline === undefined ? undefined : deadline.getTime() - Date.now(), tooLate);

@@ -1,3 +1,5 @@
+import type { ReadGate } from './read-gate.js';
+
 /** What a single call may be given, beside nice-grpc's own `signal`, `metadata`, `onHeader` and `onTrailer`. */
 export interface LeatCallOptions {
   /**
@@ -7,4 +9,10 @@ export interface LeatCallOptions {
   readonly timeoutMs?: number;
   /** Whether a call that is safe to repeat is tried again when that may help. Default: true. */
   readonly retry?: boolean;
+}
+
+/** What this client's own streams are given besides. */
+export interface StreamOptions extends LeatCallOptions {
+  /** Holds back what is not read yet. */
+  readonly gate?: ReadGate;
 }

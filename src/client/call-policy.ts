@@ -1,8 +1,8 @@
 import { delay, rethrowAbortError } from 'abort-controller-x';
 import type { ClientMiddleware } from 'nice-grpc-common';
 import { backoffDelay, type BackoffOptions } from './backoff.js';
-import type { DeadlineOptions } from './call-deadline.js';
-import type { LeatCallOptions } from './call-options.js';
+import type { WireOptions } from './wire-channel.js';
+import type { StreamOptions } from './call-options.js';
 import { LeatError } from './leat-error.js';
 import { isSafeToRepeat } from './safe-to-repeat.js';
 
@@ -18,7 +18,7 @@ export interface CallPolicy {
  * Gives calls their deadline, and tries unary calls again when that is harmless and may help, within the deadline.
  * A wait that would not leave any time is not begun: the failure is told at once.
  */
-export function createPolicyMiddleware(policy: CallPolicy): ClientMiddleware<LeatCallOptions, DeadlineOptions> {
+export function createPolicyMiddleware(policy: CallPolicy): ClientMiddleware<StreamOptions, WireOptions> {
   return async function* withPolicy(call, { timeoutMs, retry = true, ...options }) {
     const unary = !call.requestStream && !call.responseStream;
     const limitMs = timeoutMs ?? (unary ? policy.timeoutMs : undefined);

@@ -1,5 +1,5 @@
 import { ChannelCredentials, type ChannelOptions } from 'nice-grpc';
-import { DeadlineChannel } from './call-deadline.js';
+import { WireChannel } from './wire-channel.js';
 
 /** How to know the service, and how to be known by it. All in PEM. */
 export interface TlsOptions {
@@ -29,8 +29,8 @@ export interface ChannelSettings {
 }
 
 /** Nothing is sent before the first call, and a lost connection is made again by the next one. */
-export function openChannel(settings: ChannelSettings): DeadlineChannel {
-  return new DeadlineChannel(settings.address, credentialsOf(settings.tls), channelOptions(settings));
+export function openChannel(settings: ChannelSettings): WireChannel {
+  return new WireChannel(settings.address, credentialsOf(settings.tls), channelOptions(settings));
 }
 
 function credentialsOf(tls: boolean | TlsOptions = false): ChannelCredentials {

@@ -1,5 +1,5 @@
 import { createClientFactory } from 'nice-grpc';
-import { EventServiceDefinition } from '../../gen/leat/v1/event_service.js';
+import { EventServiceDefinition, type EventServiceClient } from '../../gen/leat/v1/event_service.js';
 import { UserServiceDefinition, type UserServiceClient } from '../../gen/leat/v1/user_service.js';
 import type { BackoffOptions } from './backoff.js';
 import { errorsMiddleware } from './call-errors.js';
@@ -34,7 +34,7 @@ export interface LeatClient {
    * EventService, the same way: reads, PublishEvent with an event id, CommitCursor without rewind, and TrimTopic are
    * repeated. Streams are as the service gives them: `follow` and `publish` are what survives.
    */
-  readonly events: EventClient;
+  readonly events: EventServiceClient<LeatCallOptions>;
   /**
    * Reads a topic: replay first, then live, each matching event once and in order over lost connections, silent ones,
    * drained and restarted servers. Reads a page ahead, no more, however slow the reader is.

@@ -11,7 +11,6 @@ export type { Setback } from './attempts.js';
 export type { Credentials, TokenSource } from './call-headers.js';
 export type { ChannelSettings, TlsOptions } from './channel.js';
 export type { LeatCallOptions } from './call-options.js';
-export type { EventClient } from './event-client.js';
 export type * from './follow/follow-options.js';
 export type { PublishInput, PublishOptions, PublishResult } from './publish/publish-options.js';
 export type { PublishTotals } from './publish/totals.js';

@@ -106,7 +106,7 @@ function translate(thrown: unknown, details: OpenedDetails): LeatError {
     return new LeatError(thrown.details || 'the call failed', { ...details, code: thrown.code });
   }
   const { message } = Object(thrown) as { message?: unknown };
-  const text = typeof message === 'string' && message !== '' ? message : String(thrown);
+  const text = (typeof message === 'string' && message) || String(thrown) || 'something was thrown without a text';
   if (isAbortError(thrown)) {
     return new LeatError(text, { code: Status.CANCELLED, reason: clientReasons.aborted, cause: thrown });
   }

@@ -12,6 +12,8 @@ export interface CuttingProxy {
   readonly port: number;
   /** Connections that were cut so far. */
   readonly cuts: number;
+  /** Bytes that were forwarded to clients so far, by all connections. */
+  readonly bytesToClient: number;
   /** Of the connections that are opened from now on, each takes the next one; when there are none left, none is cut. */
   plan(...plans: readonly CutPlan[]): void;
   /** Cuts all connections now. */
@@ -23,6 +25,7 @@ export async function startCuttingProxy(targetPort: number): Promise<CuttingProx
   const plans: CutPlan[] = [];
   const open = new Set<() => void>();
   let cuts = 0;
+  let bytesToClient = 0;
 
   function onConnection(client: Socket): void {
     const { toServer = Infinity, toClient = Infinity } = plans.shift() ?? {};
@@ -40,6 +43,7 @@ export async function startCuttingProxy(targetPort: number): Promise<CuttingProx
     for (const socket of [client, server]) socket.setNoDelay().on('error', end).on('close', end);
     forward(client, server, toServer, cut);
     forward(server, client, toClient, cut);
+    server.on('data', (chunk: Buffer) => (bytesToClient += chunk.length));
   }
 
   const proxy = createServer(onConnection).listen(0, '127.0.0.1');
@@ -48,6 +52,9 @@ export async function startCuttingProxy(targetPort: number): Promise<CuttingProx
     port: (proxy.address() as AddressInfo).port,
     get cuts() {
       return cuts;
+    },
+    get bytesToClient() {
+      return bytesToClient;
     },
     plan: (...next) => void plans.push(...next),
     cutNow: () => [...open].forEach((end) => end()),

@@ -22,6 +22,7 @@ const states: Readonly<Partial<Record<TailState, FollowState>>> = {
 
 export function createStatusBoard(onState: ((status: FollowStatus) => void) | undefined): StatusBoard {
   let state: FollowState = 'connecting';
+  let listener = onState;
   let readOffset = -1n;
   let headOffset = -1n;
   let trouble: Pick<FollowStatus, 'error' | 'attempt' | 'retryInMs'> = {};
@@ -30,7 +31,12 @@ export function createStatusBoard(onState: ((status: FollowStatus) => void) | un
   function enter(next: FollowState): void {
     const changed = next !== state || next === 'reconnecting';
     state = next;
-    if (changed) onState?.(status());
+    if (!changed || listener === undefined) return;
+    const tell = listener;
+    // Who throws is told nothing more, not even that this was the end.
+    listener = undefined;
+    tell(status());
+    listener = tell;
   }
 
   return {

@@ -1,13 +1,10 @@
 import { delay, rethrowAbortError } from 'abort-controller-x';
 import { Status } from 'nice-grpc-common';
-import type {
-  DeepPartial,
-  EventServiceClient,
-  ListEventsRequest,
-  ListEventsResponse,
-} from '../../../gen/leat/v1/event_service.js';
+import type { DeepPartial, ListEventsRequest, ListEventsResponse } from '../../../gen/leat/v1/event_service.js';
 import { createAttempts, type AttemptOptions, type Setback } from '../attempts.js';
+import type { EventClient } from '../event-client.js';
 import { clientReasons, LeatError } from '../leat-error.js';
+import { createReadGate } from '../read-gate.js';
 import { createPosition, type Position } from './position.js';
 import { watchStream } from './watch-stream.js';
 
@@ -22,6 +19,9 @@ export interface ReadOptions extends AttemptOptions {
   readonly onSetback?: (setback: Setback) => void;
 }
 
+/** Pages that are decoded while the reader is busy with one. */
+const PAGES_AHEAD = 1;
+
 /** A stream is dead if nothing comes for so many heartbeats. */
 const MISSED_HEARTBEATS = 3;
 
@@ -34,7 +34,7 @@ const MISSED_HEARTBEATS = 3;
  * Throws LeatError for what the service refuses, and for the last failure when there were too many in a row.
  */
 export async function* readPages(
-  events: EventServiceClient,
+  events: EventClient,
   request: DeepPartial<ListEventsRequest>,
   options: ReadOptions,
 ): AsyncGenerator<ListEventsResponse, void, undefined> {
@@ -62,14 +62,19 @@ export async function* readPages(
   }
 }
 
-function callOnce(
-  events: EventServiceClient,
+async function* callOnce(
+  events: EventClient,
   position: Position,
   { heartbeatMs = 15_000, signal }: ReadOptions,
 ): AsyncGenerator<ListEventsResponse, void, undefined> {
   const heartbeatInterval = { seconds: BigInt(Math.floor(heartbeatMs / 1000)), nanos: (heartbeatMs % 1000) * 1e6 };
-  const open = (call: AbortSignal) => events.listEvents({ ...position.request(), heartbeatInterval }, { signal: call });
-  return watchStream(open, MISSED_HEARTBEATS * heartbeatMs, signal);
+  const gate = createReadGate(PAGES_AHEAD);
+  const open = (call: AbortSignal) =>
+    events.listEvents({ ...position.request(), heartbeatInterval }, { signal: call, gate });
+  for await (const page of watchStream(open, MISSED_HEARTBEATS * heartbeatMs, signal)) {
+    gate.taken();
+    yield page;
+  }
 }
 
 function streamCut(): LeatError {

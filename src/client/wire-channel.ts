@@ -1,0 +1,53 @@
+import { Channel, Status, type ClientMiddleware } from 'nice-grpc';
+import { clientReasons, LeatError } from './leat-error.js';
+import type { ReadGate } from './read-gate.js';
+
+/** What only grpc-js itself can do for a call. */
+export interface WireOptions {
+  /** The call's last moment: what is left of it is sent as `grpc-timeout`, and the call ends here as well. */
+  readonly deadline?: Date;
+  /** Lets messages in one by one; grpc-js alone would decode 16 ahead of its reader. */
+  readonly gate?: ReadGate;
+}
+
+type Call = ReturnType<Channel['createCall']>;
+
+/**
+ * A channel whose calls have what its middleware is given for them. nice-grpc has no way to pass it on to grpc-js (its
+ * own deadline middleware sends no `grpc-timeout`), but it asks the channel for the call within the first step of its
+ * generator, with nothing awaited before. So the middleware has to be the first that is used, next to the wire.
+ */
+export class WireChannel extends Channel {
+  private next: WireOptions = {};
+  private closed = false;
+
+  override createCall(...[method, deadline, ...rest]: Parameters<Channel['createCall']>): Call {
+    if (this.closed) throw clientClosed();
+    const call = super.createCall(method, this.next.deadline ?? deadline, ...rest);
+    return this.next.gate === undefined ? call : gated(call, this.next.gate);
+  }
+
+  override close(): void {
+    this.closed = true;
+    super.close();
+  }
+
+  /** Use it before all others. */
+  createMiddleware(): ClientMiddleware<WireOptions> {
+    const prepare = (options: WireOptions) => (this.next = options);
+    return async function* withWire(call, { deadline, gate, ...options }) {
+      // Set by every call right before its own, so there is nothing left over from another.
+      prepare({ deadline, gate });
+      return yield* call.next(call.request, options);
+    };
+  }
+}
+
+function gated(call: Call, gate: ReadGate): Call {
+  const startRead = call.startRead.bind(call);
+  return Object.assign(call, { startRead: () => gate.enter(startRead) });
+}
+
+function clientClosed(): LeatError {
+  return new LeatError('the client is closed', { code: Status.CANCELLED, reason: clientReasons.closed });
+}

@@ -1,0 +1,172 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  createLeatClient,
+  type FollowedEvent,
+  type FollowStatus,
+  type LeatClient,
+  type PublishInput,
+  type PublishResult,
+} from '../../src/client/index.js';
+import { spawnServer, type ChildServer } from '../support/child-server.js';
+import { startCuttingProxy, type CuttingProxy } from '../support/cutting-proxy.js';
+import { createResourceStack, type ResourceStack } from '../support/resource-stack.js';
+import { makeTempDir } from '../support/temp-dir.js';
+
+/** How long the service has a hard time. The longer form: `LEAT_SURVIVAL_SECONDS=300 npm test -- survival`. */
+const SECONDS = Number(process.env.LEAT_SURVIVAL_SECONDS ?? 20);
+const TOPIC = 'survival';
+const WRITERS = ['named', 'fresh', 'ids'] as const;
+
+type Writer = (typeof WRITERS)[number];
+
+let resources: ResourceStack;
+let server: ChildServer;
+let proxy: CuttingProxy;
+let client: LeatClient;
+let flags: Readonly<Record<string, unknown>>;
+const trouble: string[] = [];
+const drains: (number | null)[] = [];
+
+beforeAll(async () => {
+  resources = createResourceStack();
+  const dir = resources.use(await makeTempDir());
+  flags = { 'data-dir': dir.path, 'log-level': 'warn', 'drain-timeout': '2s' };
+  // The port is found by the first server, and all others listen there.
+  server = spawnServer({ ...flags, 'log-level': 'info' });
+  const { grpcPort } = await server.serving;
+  flags = { ...flags, listen: `127.0.0.1:${grpcPort}` };
+  resources.use({ [Symbol.asyncDispose]: async () => server[Symbol.asyncDispose]() });
+  proxy = resources.use(await startCuttingProxy(grpcPort));
+  client = resources.use(createLeatClient({ address: `127.0.0.1:${proxy.port}` }));
+});
+afterAll(() => resources.dispose());
+
+const below = (limit: number) => Math.floor(Math.random() * limit);
+
+/** What happens to the service. */
+const calamities: Readonly<Record<string, () => Promise<void>>> = {
+  async kill() {
+    await server.kill('SIGKILL');
+    await restart();
+  },
+  async drain() {
+    const { code } = await server.kill('SIGTERM');
+    drains.push(code);
+    await restart();
+  },
+  async cut() {
+    proxy.cutNow();
+  },
+  async cutAtAByte() {
+    proxy.plan(below(2) === 0 ? { toClient: below(150_000) } : { toServer: below(50_000) });
+    proxy.cutNow();
+  },
+};
+
+async function restart(): Promise<void> {
+  server = spawnServer({ ...flags, 'log-level': 'info' });
+  await server.serving;
+}
+
+async function rage(until: number): Promise<void> {
+  const names = Object.keys(calamities);
+  // Each of them at least once, however slow the machine is.
+  for (let turn = 0; turn < names.length || Date.now() < until; turn++) {
+    const name = names[turn < names.length ? turn : below(names.length)] ?? '';
+    trouble.push(name);
+    await calamities[name]?.();
+    await delay(below(400));
+  }
+}
+
+/** Events until somebody says that it is enough; each tells its writer and its number. */
+async function* source(writer: Writer, isEnough: () => boolean): AsyncGenerator<PublishInput> {
+  for (let number = 1; !isEnough(); number++) {
+    const text = `${number}:`.padEnd((number * 7919) % 600, 'x');
+    yield { id: `${writer}-${number}`, type: writer, subject: `${number}`, payload: { $case: 'text', value: text } };
+    // A burst, then a pause: batches of all sizes.
+    if (number % 50 === 0) await delay(below(10));
+  }
+}
+
+interface Transcript {
+  readonly events: FollowedEvent[];
+  readonly states: FollowStatus[];
+}
+
+/** Follows until it has seen what was published. */
+async function follow(total: Promise<bigint>): Promise<Transcript> {
+  const transcript: Transcript = { events: [], states: [] };
+  const onState = (status: FollowStatus) => transcript.states.push(status);
+  const stop = new AbortController();
+  let last = 0n;
+  let head: bigint | undefined;
+  const endIfComplete = () => void (last === head && stop.abort());
+  void total.then((offset) => {
+    head = offset;
+    endIfComplete();
+  });
+  try {
+    const options = { onState, signal: stop.signal, checkpoint: { cursor: 'survivor' }, saveIntervalMs: 100 };
+    for await (const event of client.follow(TOPIC, options)) {
+      transcript.events.push(event);
+      last = event.offset;
+      endIfComplete();
+    }
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+  }
+  return transcript;
+}
+
+/** What is on the log, read in peace, without anything that resumes. */
+async function readLog(direct: LeatClient) {
+  const records = [];
+  for await (const page of direct.events.listEvents({ topic: TOPIC })) records.push(...page.records);
+  return records;
+}
+
+describe('a service that is killed, restarted, drained and cut', () => {
+  it(
+    'has each event of follow and publish once, in order, and all of them',
+    async () => {
+      let enough = false;
+      const isEnough = () => enough;
+      const publishing = WRITERS.map((writer) =>
+        client.publish(TOPIC, source(writer, isEnough), {
+          ...(writer === 'named' ? { producerId: 'named' } : {}),
+          ...(writer === 'ids' ? { by: 'id' } : {}),
+          callBytes: 256 << 10,
+          callMs: 200,
+        }),
+      );
+      const results: Promise<PublishResult[]> = Promise.all(publishing);
+      const total = results.then((all) => all.reduce((sum, { events }) => sum + events, 0n));
+      const following = Promise.all([follow(total), follow(total)]);
+      await rage(Date.now() + SECONDS * 1_000);
+      enough = true;
+      const transcripts = await following;
+
+      const direct = resources.use(createLeatClient({ address: String(flags.listen) }));
+      const log = await readLog(direct);
+      expect(BigInt(log.length)).toBe(await total);
+      for (const { events } of transcripts) {
+        expect(events.map(({ offset }) => offset)).toEqual(log.map((_record, index) => BigInt(index + 1)));
+        expect(events.map(({ event }) => event)).toEqual(log.map(({ event }) => event));
+      }
+      for (const [index, writer] of WRITERS.entries()) {
+        const numbers = log.filter(({ event }) => event?.type === writer).map(({ event }) => Number(event?.subject));
+        expect(numbers).toEqual(numbers.map((_number, at) => at + 1));
+        expect((await results)[index]?.events).toBe(BigInt(numbers.length));
+        expect(numbers.length).toBeGreaterThan(0);
+      }
+      // It was hard, and drains were orderly.
+      expect(transcripts[0]?.states.filter(({ state }) => state === 'reconnecting').length).toBeGreaterThan(2);
+      expect(drains.every((code) => code === 0)).toBe(true);
+      const [cursor] = (await direct.events.getTopic({ topic: TOPIC })).cursors;
+      expect(cursor).toMatchObject({ cursor: 'survivor' });
+    },
+    60_000 + SECONDS * 3_000,
+  );
+});
