@@ -41,7 +41,8 @@ export interface Store {
 
   /**
    * Reads on after an offset. Stops at 64 KiB of matched records (or one larger record), at 1 MiB or 4,096 events
-   * scanned whether they matched or not, at `limit` matches, at `last`, or at the head.
+   * scanned whether they matched or not (what is passed over unread counts as one), at `limit` matches, at `last`, or at
+   * the head.
    * A topic that was never written to is an empty log.
    * Errors: `out-of-range` OFFSET_TRIMMED {first_offset} if `after` + 1 is below the first kept offset,
    * OFFSET_BEYOND_HEAD {head_offset} if `after` is beyond the head.

@@ -22,6 +22,19 @@ export function appendingSuite(open: OpenStore): void {
       expect(await contents(subject.store, topic)).toEqual(['1 1', '2 2', '3 3', '4 4']);
     });
 
+    it('refuses a run that is none, and goes on', async () => {
+      const topic = subject.fresh();
+      for (const events of [
+        { bytes: Buffer.from([0x0a, 0x05, 0x0a]), count: 1 },
+        { bytes: Buffer.from([0x0a, 0x02, 0x0a, 0x7f]), count: 1 },
+        { ...runOf(texts(2)), count: 3 },
+      ]) {
+        const written = subject.store.write([{ kind: 'append-events', topic, author: '', events }]);
+        await expect(written).rejects.toMatchObject({ kind: 'invalid', reason: 'MALFORMED_MESSAGE' });
+      }
+      expect(await append(subject.store, topic, texts(1))).toMatchObject({ firstOffset: 1 });
+    });
+
     it('keeps author, content and commit time with each event', async () => {
       const topic = subject.fresh();
       const event = {

@@ -2,7 +2,7 @@ import type { Database } from 'better-sqlite3';
 import { DomainError } from '../../domain/errors.js';
 import { type EventKey, readEventKey } from '../encoding/event-fields.js';
 import { nextInRun } from '../encoding/event-run.js';
-import { WireReader } from '../encoding/wire.js';
+import { MalformedBytes, WireReader } from '../encoding/wire.js';
 import type { AppendEvents, AppendResult } from '../store.js';
 import type { ProducerTable } from './producer-table.js';
 import type { StoredEvents } from './stored-events.js';
@@ -114,17 +114,26 @@ export class Appender {
   }
 }
 
-function splitRun(change: AppendEvents): RunEvent[] {
-  const { bytes, count } = change.events;
+/** A run is checked before it comes here; one that is none fails its unit, and must not end the writer. */
+function splitRun({ events: { bytes, count } }: AppendEvents): RunEvent[] {
   const reader = new WireReader(bytes);
   const events: RunEvent[] = [];
-  while (reader.pos < bytes.length) {
-    const end = nextInRun(reader);
-    events.push({ ...readEventKey(bytes, reader.pos, end), start: reader.pos, end });
-    reader.pos = end;
+  try {
+    while (reader.pos < bytes.length) {
+      const end = nextInRun(reader);
+      events.push({ ...readEventKey(bytes, reader.pos, end), start: reader.pos, end });
+      reader.pos = end;
+    }
+  } catch (error) {
+    if (error instanceof MalformedBytes) throw malformedRun(error.message);
+    throw error;
   }
-  if (events.length !== count) throw new Error(`an event run of ${events.length} claims to be of ${count}`);
+  if (events.length !== count) throw malformedRun(`it has ${events.length} events and claims ${count}`);
   return events;
+}
+
+function malformedRun(what: string): DomainError {
+  return new DomainError('invalid', 'MALFORMED_MESSAGE', `the events cannot be read: ${what}`);
 }
 
 function push(topic: TopicState, event: RunEvent, source: Uint8Array, author: Uint8Array, commitTimeMs: number): void {
