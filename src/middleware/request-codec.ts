@@ -100,11 +100,25 @@ interface Codec {
   encode(message: never): Uint8Array;
 }
 
+/**
+ * A response on its way through nice-grpc, which holds it until the next one comes: it lets go of its bytes when the
+ * transport takes them, or every client that does not read would cost one message more.
+ */
+interface Encoded {
+  bytes: Uint8Array;
+}
+
+const NOTHING = new Uint8Array();
+
 /** nice-grpc copies what such a type decodes not at all, and what it encodes only if it is a view (`Buffer.from`). */
 const asBytes = {
   decode: (bytes: Uint8Array) => bytes,
-  encode: (bytes: Uint8Array) => ({
-    finish: () => (bytes.byteLength === bytes.buffer.byteLength ? bytes.buffer : bytes),
+  encode: (encoded: Encoded) => ({
+    finish: () => {
+      const { bytes } = encoded;
+      encoded.bytes = NOTHING;
+      return bytes.byteLength === bytes.buffer.byteLength ? bytes.buffer : bytes;
+    },
   }),
 };
 
@@ -131,10 +145,10 @@ function codecMiddleware(codecs: ReadonlyMap<string, Codec>): ServerMiddleware<o
     const codec = codecs.get(call.method.path);
     if (codec === undefined) return call.next(call.request, context);
     const decode = (message: unknown) => decodeStrictly(codec, message as Uint8Array, context);
-    const encode = (message: unknown) => {
+    const encode = (message: unknown): Encoded => {
       const bytes = codec.encode(message as never);
       context.record.bytesOut += bytes.byteLength;
-      return bytes;
+      return { bytes };
     };
     const request = call.requestStream ? mapStream(call.request, decode) : decode(call.request);
     const responses = call.next(request as typeof call.request, context);

@@ -14,9 +14,9 @@ import { type PublishTotals, createPublishStream } from '../domain/events/publis
 import { createPageSource, resolveStart } from '../domain/events/read-events.js';
 import { timestampFromMs } from '../domain/timestamps.js';
 import type { LeatCallContext } from '../middleware/call-context.js';
-import type { Store } from '../store/store.js';
+import type { ReadOptions, Store } from '../store/store.js';
 import { tail } from '../streams/tail.js';
-import { createPageEncoder } from './page-codec.js';
+import { createPageResponder, type OwnPage, type PageResponse } from './page-codec.js';
 import {
   type EncodedPublishEvent,
   type EncodedPublishEvents,
@@ -36,7 +36,7 @@ export interface EventServiceDeps {
 export const eventCodecs = {
   publishEvent: { requestDeserialize: decodePublishEvent },
   publishEvents: { requestDeserialize: decodePublishEvents },
-  listEvents: { responseSerialize: (response: Uint8Array) => response },
+  listEvents: { responseSerialize: (response: PageResponse) => response.take() },
 };
 
 type Context = CallContext & LeatCallContext;
@@ -46,7 +46,7 @@ const PAGES_AHEAD = 2;
 
 /** The handlers of EventService. */
 export function createEventService({ store, limits, heartbeatMs }: EventServiceDeps) {
-  const encodePage = createPageEncoder();
+  const respond = createPageResponder();
 
   return {
     ...createTopicHandlers({ store }),
@@ -78,11 +78,18 @@ export function createEventService({ store, limits, heartbeatMs }: EventServiceD
       return { accepted: BigInt(accepted), duplicates: BigInt(duplicates), topics: toPublished(stream.totals) };
     },
 
-    async *listEvents(request: ListEventsRequest, { outbox, signal }: Context): AsyncGenerator<Uint8Array> {
+    async *listEvents(request: ListEventsRequest, { outbox, signal }: Context): AsyncGenerator<PageResponse> {
       const query = readListEvents(request, store.epoch, heartbeatMs);
       const after = await resolveStart(store, query.topic, query.start);
-      for await (const { page, state } of tail(createPageSource(store, query), { ...query, after, signal })) {
-        yield encodePage(page, state, query.tokens);
+      const source = createPageSource(store, query);
+      const ownPages = {
+        ...source,
+        readPage: async (from: number, bounds: ReadOptions): Promise<OwnPage> => ({
+          ...(await source.readPage(from, bounds)),
+        }),
+      };
+      for await (const { page, state } of tail(ownPages, { ...query, after, signal })) {
+        yield respond(page, state, query.tokens);
         // Only now is the next page read: a reader who stops holds what is on its way to the socket and nothing else.
         await outbox.waitUntilBelow(PAGES_AHEAD, signal);
       }

@@ -11,22 +11,48 @@ const STATES: Readonly<Record<ReaderState, TailState>> = {
   complete: TailState.TAIL_STATE_COMPLETE,
 };
 
-/** Encodes a page as a ListEventsResponse; `tokens` are those of the topic it was read from. */
-export type PageEncoder = (page: Page, state: ReaderState, tokens: TokenCodec) => Uint8Array;
+/** A page in the hands of one reader, which may let go of its bytes. */
+export interface OwnPage extends Omit<Page, 'bytes'> {
+  bytes: Uint8Array;
+}
+
+/** A ListEventsResponse that is encoded when it is written, once. */
+export interface PageResponse {
+  take(): Uint8Array;
+}
+
+/** Makes the response of a page; `tokens` are those of the topic it was read from. */
+export type PageResponder = (page: OwnPage, state: ReaderState, tokens: TokenCodec) => PageResponse;
+
+const NOTHING = new Uint8Array();
 
 /**
  * Joins the stored records, as they are, with the few fields that go with them. Readers at the head are given the same
- * page by the store, and share its encoding here: it is made once for a wake-up, not once for each of them.
+ * records by the store, and share their encoding here: it is made once for a wake-up, not once for each of them.
+ *
+ * The page lets go of its bytes when it is written: whoever still holds page or response, while the client does not
+ * read, holds nothing. What waits for the socket is the encoding alone.
  */
-export function createPageEncoder(): PageEncoder {
-  const shared = new WeakMap<Page, { readonly state: ReaderState; readonly bytes: Uint8Array }>();
-  return (page, state, tokens) => {
-    const known = shared.get(page);
-    if (known?.state === state) return known.bytes;
-    const bytes = encodePage(page, state, tokens);
-    shared.set(page, { state, bytes });
-    return bytes;
-  };
+export function createPageResponder(): PageResponder {
+  const shared = new WeakMap<Uint8Array, { readonly state: ReaderState; readonly encoded: Uint8Array }>();
+
+  function encodeShared(page: OwnPage, state: ReaderState, tokens: TokenCodec): Uint8Array {
+    const { bytes } = page;
+    if (bytes.length === 0 || page.scannedTo < page.head) return encodePage(page, state, tokens);
+    const known = shared.get(bytes);
+    if (known?.state === state) return known.encoded;
+    const encoded = encodePage(page, state, tokens);
+    shared.set(bytes, { state, encoded });
+    return encoded;
+  }
+
+  return (page, state, tokens) => ({
+    take() {
+      const encoded = encodeShared(page, state, tokens);
+      page.bytes = NOTHING;
+      return encoded;
+    },
+  });
 }
 
 function encodePage(page: Page, state: ReaderState, tokens: TokenCodec): Uint8Array {
