@@ -1,4 +1,4 @@
-import type { LeatClient } from '../../src/client/connect.js';
+import type { LeatClient } from '../../src/client/index.js';
 import type { Report } from './report.js';
 
 /** The people of the demo, in the order of their ids. */

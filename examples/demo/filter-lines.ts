@@ -1,7 +1,4 @@
-import type { DeepPartial, ListEventsRequest } from '../../gen/leat/v1/event_service.js';
-import type { EventRecord } from '../../gen/leat/v1/event.js';
-import { followEvents } from '../../src/client/follow-events.js';
-import type { LeatClient } from '../../src/client/connect.js';
+import type { Event, FollowedEvent, FollowFilter, LeatClient } from '../../src/client/index.js';
 import { topic } from './publish-file.js';
 import { count, since, type Report } from './report.js';
 import type { SourceFile } from './source-file.js';
@@ -10,7 +7,7 @@ import type { SourceFile } from './source-file.js';
 export async function filterLines(client: LeatClient, file: SourceFile, report: Report, signal: AbortSignal) {
   const filter = { types: ['code.*'], subjects: ['WebSocket'] };
   const start = performance.now();
-  const records = await readAll(client, { topic, filter }, signal);
+  const records = await readAll(client, filter, signal);
   report.chapter('filter', `type code.* and subject WebSocket: ${count(records.length)} events in ${since(start)}`);
   for (const { offset, event } of records.slice(0, 4)) report.line(`${count(offset).padStart(7)}  ${textOf(event)}`);
   report.line('      …');
@@ -24,13 +21,13 @@ export async function filterLines(client: LeatClient, file: SourceFile, report: 
   );
 }
 
-async function readAll(client: LeatClient, request: DeepPartial<ListEventsRequest>, signal: AbortSignal) {
-  const records: EventRecord[] = [];
-  for await (const page of followEvents(client.events, request, { signal })) records.push(...page.records);
+async function readAll(client: LeatClient, filter: FollowFilter, signal: AbortSignal) {
+  const records: FollowedEvent[] = [];
+  for await (const record of client.follow(topic, { filter, live: false, signal })) records.push(record);
   return records;
 }
 
 /** The text that an event carries; empty if it carries none. */
-export function textOf(event: EventRecord['event']): string {
-  return event?.payload?.$case === 'text' ? event.payload.value : '';
+export function textOf({ payload }: Event): string {
+  return payload?.$case === 'text' ? payload.value : '';
 }

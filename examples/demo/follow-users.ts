@@ -1,6 +1,4 @@
-import { TailState } from '../../gen/leat/v1/event.js';
-import type { LeatClient } from '../../src/client/connect.js';
-import { followEvents } from '../../src/client/follow-events.js';
+import type { FollowStatus, LeatClient } from '../../src/client/index.js';
 import { textOf } from './filter-lines.js';
 import type { Report } from './report.js';
 
@@ -8,17 +6,14 @@ import type { Report } from './report.js';
 export async function followUsers(client: LeatClient, report: Report, signal: AbortSignal): Promise<void> {
   report.chapter('live', 'sys/users, followed from the list of users on, while they change');
   const { readOffset } = await client.users.listUsers({}, { signal });
-  const start = { position: { $case: 'afterOffset', value: readOffset } } as const;
   const seen: string[] = [];
   let changed: Promise<unknown> | undefined;
-  for await (const page of followEvents(client.events, { topic: 'sys/users', start, follow: true }, { signal })) {
-    for (const { offset, event } of page.records) {
-      seen.push(`${event?.type} ${event?.subject}`);
-      report.line(`${String(offset).padStart(7)}  ${event?.type}  ${textOf(event)}`);
-    }
-    // Only now is it certain that nothing can happen unseen.
-    if (page.state === TailState.TAIL_STATE_LIVE) changed ??= changeUsers(client, signal);
-    if (seen.length >= 3) break;
+  // From then on it is certain that nothing happens unseen.
+  const onState = ({ state }: FollowStatus) => void (state === 'live' && (changed ??= changeUsers(client, signal)));
+  const options = { start: { afterOffset: readOffset }, limit: 3, onState, signal };
+  for await (const { offset, event } of client.follow('sys/users', options)) {
+    seen.push(`${event.type} ${event.subject}`);
+    report.line(`${String(offset).padStart(7)}  ${event.type}  ${textOf(event)}`);
   }
   await changed;
   const expected = ['user.updated ada', 'user.created linus', 'user.deleted edsger'];

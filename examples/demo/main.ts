@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { connect } from '../../src/client/connect.js';
+import { createLeatClient } from '../../src/client/index.js';
 import { filterLines } from './filter-lines.js';
 import { followUsers } from './follow-users.js';
 import { publishFile } from './publish-file.js';
@@ -38,7 +38,7 @@ async function demo(report: Report, signal: AbortSignal): Promise<void> {
       'service',
       `leat serve, ready after ${since(start)} on ${service.address}, with its data in ${dataDir}`,
     );
-    const client = connect({ address: service.address, user: 'demo' });
+    const client = createLeatClient({ address: service.address, user: 'demo' });
     try {
       await createUsers(client, report, signal);
       await publishFile(client, file, report, signal);
@@ -47,7 +47,7 @@ async function demo(report: Report, signal: AbortSignal): Promise<void> {
       await followUsers(client, report, signal);
       await stopService(client, service, report, signal);
     } finally {
-      client.close();
+      await client.close();
       await service.stop();
     }
   } finally {

@@ -1,5 +1,4 @@
-import { readCallError } from '../../src/client/call-error.js';
-import type { LeatClient } from '../../src/client/connect.js';
+import { LeatError, type LeatClient } from '../../src/client/index.js';
 import { since, type Report } from './report.js';
 import type { ServiceProcess } from './service-process.js';
 import { topic } from './publish-file.js';
@@ -16,8 +15,8 @@ export async function stopService(client: LeatClient, service: ServiceProcess, r
     farewell = error;
   }
   const exitCode = await (stopped ?? service.stop());
-  const told = readCallError(farewell);
+  const told = LeatError.from(farewell);
   report.chapter('stop', `SIGTERM, with a tail open: exit code ${exitCode} after ${since(start)}`);
-  report.check(told?.retryAfterMs !== undefined, `the tail was told to call again (${told?.reason ?? told?.message})`);
+  report.check(told.retryAfterMs !== undefined, `the tail was told to call again (${told.reason ?? told.message})`);
   report.check(exitCode === 0, 'the service ended by itself, with nothing cut');
 }

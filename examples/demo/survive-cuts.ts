@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { connect, type LeatClient } from '../../src/client/connect.js';
-import { followEvents } from '../../src/client/follow-events.js';
+import { createLeatClient, type LeatClient } from '../../src/client/index.js';
 import { startCuttingProxy } from './cutting-proxy.js';
 import { textOf } from './filter-lines.js';
 import { topic } from './publish-file.js';
@@ -17,11 +16,11 @@ export async function surviveCuts(address: string, file: SourceFile, report: Rep
     read.cuts += 1;
     report.line(`✂ cut after ${count(bytes)} bytes; ${count(read.lines.length)} events were read`);
   });
-  const client = connect({ address: proxy.address });
+  const client = createLeatClient({ address: proxy.address });
   try {
     await readLines(client, read, signal);
   } finally {
-    client.close();
+    await client.close();
     await proxy.close();
   }
   report.line(`${count(read.lines.length)} events in ${since(start)}, each time on from the last resume_token`);
@@ -38,11 +37,9 @@ export async function surviveCuts(address: string, file: SourceFile, report: Rep
   );
 }
 
-async function readLines({ events }: LeatClient, read: { lines: string[]; gaps: number }, signal: AbortSignal) {
-  for await (const { records } of followEvents(events, { topic }, { signal })) {
-    for (const { offset, event } of records) {
-      if (offset !== BigInt(read.lines.length + 1)) read.gaps += 1;
-      read.lines.push(textOf(event));
-    }
+async function readLines(client: LeatClient, read: { lines: string[]; gaps: number }, signal: AbortSignal) {
+  for await (const { offset, event } of client.follow(topic, { live: false, signal })) {
+    if (offset !== BigInt(read.lines.length + 1)) read.gaps += 1;
+    read.lines.push(textOf(event));
   }
 }

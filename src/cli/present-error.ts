@@ -1,5 +1,5 @@
 import { Status } from 'nice-grpc';
-import { readCallError, type CallError } from '../client/call-error.js';
+import { readCallFailure, type CallFailure } from './call-failure.js';
 import { CliError, exitCodes } from './cli-error.js';
 import { escapeText } from './escape-text.js';
 
@@ -12,7 +12,7 @@ export interface Presentation {
 
 /** Every failure as one line: what went wrong, the reason, what to do. Field violations follow, a line each. */
 export function presentError(error: unknown, address: string): Presentation {
-  const failure = readCallError(error);
+  const failure = readCallFailure(error);
   if (failure !== undefined) return presentCallError(failure, address);
   if (error instanceof CliError) {
     return present(error.message, error.exitCode, error.notes);
@@ -23,24 +23,24 @@ export function presentError(error: unknown, address: string): Presentation {
 }
 
 /** "offset 3 is trimmed (OUT_OF_RANGE, OFFSET_TRIMMED); do this". */
-export function describeCallError(failure: CallError, address: string): string {
+export function describeCallError(failure: CallFailure, address: string): string {
   const because = [Status[failure.code], failure.reason].filter((part) => part !== undefined).join(', ');
   const hint = hintFor(failure);
   return `${describeMessage(failure, address)} (${because})${hint === undefined ? '' : `; ${hint}`}`;
 }
 
-function presentCallError(failure: CallError, address: string): Presentation {
+function presentCallError(failure: CallFailure, address: string): Presentation {
   const notes = describeViolations(failure);
   return present(describeCallError(failure, address), exitCodeFor(failure), notes);
 }
 
 /** A line each; none for one alone, which the message tells already. */
-export function describeViolations({ violations }: CallError): string[] {
+export function describeViolations({ violations }: CallFailure): string[] {
   if (violations.length < 2) return [];
   return violations.map(({ field, description }) => `${field}: ${description}`);
 }
 
-export function exitCodeFor(failure: CallError): number {
+export function exitCodeFor(failure: CallFailure): number {
   switch (failure.code) {
     case Status.UNAVAILABLE:
       return exitCodes.unreachable;
@@ -57,13 +57,13 @@ export function exitCodeFor(failure: CallError): number {
 }
 
 /** What grpc-js says about a failed connection, without its own wrapping. */
-function describeMessage({ message }: CallError, address: string): string {
+function describeMessage({ message }: CallFailure, address: string): string {
   const [, cause] =
     /^No connection established\. Last error: (?:Error: )?(.*?)\. Resolution note:/s.exec(message) ?? [];
   return cause === undefined ? message || 'the call failed' : `cannot reach ${address}: ${cause}`;
 }
 
-function hintFor(failure: CallError): string | undefined {
+function hintFor(failure: CallFailure): string | undefined {
   const { metadata, reason } = failure;
   if (failure.code === Status.UNAVAILABLE && reason === undefined) {
     return 'start a server with "leat serve", or say where it is with --address';

@@ -1,5 +1,5 @@
 import { Status } from 'nice-grpc';
-import { readCallError } from '../client/call-error.js';
+import { readCallFailure } from './call-failure.js';
 import type {
   DeepPartial,
   EventServiceClient,
@@ -80,7 +80,7 @@ async function publishCall(
 }
 
 function addFailure(totals: PublishTotals, sent: readonly number[], error: unknown): void {
-  const failure = readCallError(error);
+  const failure = readCallFailure(error);
   if (failure?.progress !== undefined) {
     totals.durableLines += sum(sent.slice(0, Number(failure.progress.committedMessages)));
     addTopics(totals, failure.progress.topics);

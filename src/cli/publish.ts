@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
-import { readCallError, type CallError } from '../client/call-error.js';
+import { readCallFailure, type CallFailure } from './call-failure.js';
 import type { Event } from '../../gen/leat/v1/event.js';
 import type { DeepPartial } from '../../gen/leat/v1/event_service.js';
 import { batchLines } from './batch-lines.js';
@@ -106,7 +106,7 @@ function lineText(line: Buffer): string {
 
 /** The error with how far it came, and where to go on. */
 function explain(error: unknown, totals: PublishTotals, address: string): Error {
-  const failure = readCallError(error);
+  const failure = readCallFailure(error);
   const notes = progressNotes(totals);
   if (failure !== undefined) {
     const told = withLines(failure, totals);
@@ -129,7 +129,7 @@ function progressNotes({ durableLines, unknownLines }: PublishTotals): string[] 
 }
 
 /** "events[3].type" of the batch that failed, which is the one behind what is durable, as the line it came from. */
-function withLines(failure: CallError, { durableLines }: PublishTotals): CallError {
+function withLines(failure: CallFailure, { durableLines }: PublishTotals): CallFailure {
   const atLine = (text: string) =>
     text.replace(/^events\[(\d+)\]\.?/, (_all, index: string) => `line ${durableLines + 1 + Number(index)}: `);
   const violations = failure.violations.map(({ field, description }) => ({ field: atLine(field), description }));

@@ -18,7 +18,7 @@ export async function runCli(args: readonly string[], terminal: Terminal, interr
   } catch (error) {
     return report(error, session, program.opts<GlobalOptions>().address);
   } finally {
-    session.close();
+    await session.close();
   }
 }
 

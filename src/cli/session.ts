@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import { connect, type LeatClient } from '../client/connect.js';
+import { createLeatClient, type LeatClient } from '../client/index.js';
 import { escapeText } from './escape-text.js';
 import { createOutput, type Output } from './output.js';
 
@@ -35,7 +35,7 @@ export interface Session {
   client(options: GlobalOptions): LeatClient;
   /** One line for the person at the terminal, beside the results. */
   notice(line: string): void;
-  close(): void;
+  close(): Promise<void>;
 }
 
 export function createSession(terminal: Terminal, interrupt: Interrupt): Session {
@@ -58,14 +58,15 @@ export function createSession(terminal: Terminal, interrupt: Interrupt): Session
     signal: ended.signal,
     outputClosed: () => outputClosed,
     client(options) {
-      const client = connect(options);
+      // A person sees the first failure at once, and knows better than we do whether to wait.
+      const client = createLeatClient({ address: options.address, user: options.user, maxAttempts: 1 });
       clients.push(client);
       return client;
     },
     notice: (line) => void terminal.stderr.write(`${escapeText(line)}\n`),
-    close() {
+    async close() {
       interrupt.signal.removeEventListener('abort', end);
-      clients.forEach((client) => client.close());
+      await Promise.all(clients.map((client) => client.close()));
     },
   };
 }

@@ -2,8 +2,8 @@ import { isAbortError } from 'abort-controller-x';
 import { Option, type Command } from 'commander';
 import type { EventRecord, Start } from '../../gen/leat/v1/event.js';
 import type { DeepPartial, ListEventsRequest } from '../../gen/leat/v1/event_service.js';
-import { followEvents, type Cut } from '../client/follow-events.js';
-import { readCallError } from '../client/call-error.js';
+import { readPages } from '../client/follow/read-pages.js';
+import type { Setback } from '../client/index.js';
 import { formatCloudEvent } from './cloud-event.js';
 import { formatEvent } from './format-event.js';
 import { collect, parseCount, parseFrom, parsePair, parseUntil } from './parse-values.js';
@@ -60,13 +60,13 @@ Examples:
 
 async function tail(session: Session, topic: string, options: TailOptions): Promise<void> {
   const { signal, terminal } = session;
-  const onCut = (cut: Cut) => session.notice(describeCut(cut));
+  const onSetback = (setback: Setback) => session.notice(describeSetback(setback));
   // Somebody who follows wants to see the server come back; an export that cannot end should fail.
-  const maxAttempts = options.follow ? Infinity : 10;
+  const settings = { signal, onSetback, maxFirstAttempts: 1, maxAttempts: options.follow ? Infinity : 10 };
   const { events } = session.client(options);
   let resumeToken = '';
   try {
-    for await (const page of followEvents(events, listRequest(topic, options), { signal, onCut, maxAttempts })) {
+    for await (const page of readPages(events, listRequest(topic, options), settings)) {
       await print(session, topic, page.records, options.json);
       ({ resumeToken } = page);
     }
@@ -90,7 +90,6 @@ function listRequest(topic: string, options: TailOptions): DeepPartial<ListEvent
   return { topic, start, filter: { types, subjects, attributes }, end, limit, follow };
 }
 
-function describeCut({ error, attempt, delayMs }: Cut): string {
-  const reason = readCallError(error)?.message ?? 'the stream ended before its end';
-  return `connection lost (${reason}); going on where it was in ${(delayMs / 1000).toFixed(1)} s (try ${attempt})`;
+function describeSetback({ error, attempt, delayMs }: Setback): string {
+  return `connection lost (${error.message}); going on where it was in ${(delayMs / 1000).toFixed(1)} s (try ${attempt})`;
 }

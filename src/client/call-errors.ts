@@ -1,5 +1,5 @@
 import { rethrowAbortError } from 'abort-controller-x';
-import type { ClientMiddleware } from 'nice-grpc-common';
+import type { ClientMiddleware } from 'nice-grpc';
 import { openDetails } from './error-details.js';
 import { LeatError } from './leat-error.js';
 

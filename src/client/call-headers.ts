@@ -1,5 +1,5 @@
 import { abortable } from 'abort-controller-x';
-import { Metadata, Status, type ClientMiddleware } from 'nice-grpc-common';
+import { Metadata, Status, type ClientMiddleware } from 'nice-grpc';
 import type { WireOptions } from './wire-channel.js';
 import { clientReasons, LeatError } from './leat-error.js';
 import { withTimeout } from './with-timeout.js';

@@ -1,5 +1,5 @@
 import { delay, rethrowAbortError } from 'abort-controller-x';
-import type { ClientMiddleware } from 'nice-grpc-common';
+import type { ClientMiddleware } from 'nice-grpc';
 import { backoffDelay, type BackoffOptions } from './backoff.js';
 import type { WireOptions } from './wire-channel.js';
 import type { StreamOptions } from './call-options.js';

@@ -4,7 +4,7 @@
  */
 export { createLeatClient, type ClientOptions, type LeatClient } from './create-client.js';
 export { clientReasons, LeatError, type LeatErrorOptions } from './leat-error.js';
-export { Status } from 'nice-grpc-common';
+export { Status } from 'nice-grpc';
 export type { FieldViolation } from './error-details.js';
 export type { BackoffOptions } from './backoff.js';
 export type { Setback } from './attempts.js';

@@ -1,4 +1,4 @@
-import { ClientError, Status } from 'nice-grpc-common';
+import { ClientError, Status } from 'nice-grpc';
 import { isAbortError } from 'abort-controller-x';
 import type { PublishProgress } from '../../gen/leat/v1/event_service.js';
 import type { FieldViolation, OpenedDetails } from './error-details.js';

@@ -3,17 +3,17 @@ import { batchLines, type Batch } from '../../src/cli/batch-lines.js';
 import { createBatchSource } from '../../src/cli/batch-source.js';
 import { createTotals, publishBatches } from '../../src/cli/publish-batches.js';
 import { splitLines } from '../../src/cli/split-lines.js';
-import { connect, type LeatClient } from '../../src/client/connect.js';
+import { createLeatClient, type LeatClient } from '../../src/client/index.js';
 import { numberedLines, startService, type TestService } from './leat-process.js';
 
 let service: TestService;
 let client: LeatClient;
 beforeAll(async () => {
   service = await startService();
-  client = connect({ address: service.address });
+  client = createLeatClient({ address: service.address });
 });
 afterAll(async () => {
-  client.close();
+  await client.close();
   await service[Symbol.asyncDispose]();
 });
 

@@ -301,7 +301,7 @@ describe('a consumer that stops', () => {
   it('is sent a page or two more, and its window, and nothing else', async () => {
     const topic = freshTopic();
     for (let part = 0; part < 8; part++) await publish(topic, 5_000);
-    let sent = 0;
+    let sent: number;
     const proxy = resources.use(await startCuttingProxy(server.grpcPort));
     const reading = connect(proxy.port, { flowControlWindow: 65_535 }).follow(topic);
     await reading.next();

@@ -81,11 +81,11 @@ function pushed() {
   return {
     state,
     source: source(),
-    push(...more: PublishInput[]) {
+    push: (...more: PublishInput[]) => {
       events.push(...more);
       wake();
     },
-    end() {
+    end: () => {
       state.ended = true;
       wake();
     },

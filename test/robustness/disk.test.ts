@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from '@jest/globals';
 import type { EventRecord } from '../../gen/leat/v1/event.js';
-import type { LeatClient } from '../../src/client/connect.js';
-import { type CallError, readCallError } from '../../src/client/call-error.js';
+import type { LeatClient } from '../../src/client/index.js';
+import { type CallError, readCallError } from '../support/call-error.js';
 import { spawnServer, type ChildServer } from '../support/child-server.js';
 import { mountExt4, mountTmpfs, whyNoMount } from '../support/mounts.js';
 import { makeTempDir } from '../support/temp-dir.js';

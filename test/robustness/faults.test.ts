@@ -3,8 +3,8 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from '@jest/globals';
 import type { EventRecord } from '../../gen/leat/v1/event.js';
-import type { LeatClient } from '../../src/client/connect.js';
-import { readCallError } from '../../src/client/call-error.js';
+import type { LeatClient } from '../../src/client/index.js';
+import { readCallError } from '../support/call-error.js';
 import { spawnServer, type ChildServer } from '../support/child-server.js';
 import { makeTempDir } from '../support/temp-dir.js';
 

@@ -1,7 +1,6 @@
 import type { Event } from '../../gen/leat/v1/event.js';
 import type { DeepPartial, PublishEventsResponse } from '../../gen/leat/v1/event_service.js';
-import type { LeatClient } from '../../src/client/connect.js';
-import { isTransient, readCallError } from '../../src/client/call-error.js';
+import { LeatError, type LeatClient } from '../../src/client/index.js';
 
 /** An event whose content follows from its id alone, so that what is stored can be compared with what was sent. */
 export function eventOf(id: string, serial: number): DeepPartial<Event> {
@@ -152,9 +151,8 @@ export async function runUntilGone(worker: Worker, client: LeatClient, onStep: (
       await worker.step(client);
       onStep();
     } catch (error) {
-      const failure = readCallError(error);
-      if (failure === undefined || !isTransient(failure)) throw error;
-      return;
+      if (error instanceof LeatError && error.retryable) return;
+      throw error;
     }
   }
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { EventRecord } from '../../gen/leat/v1/event.js';
 import type { User } from '../../gen/leat/v1/user_service.js';
-import type { LeatClient } from '../../src/client/connect.js';
+import type { LeatClient } from '../../src/client/index.js';
 import { spawnServer, type ChildServer } from '../support/child-server.js';
 import { makeTempDir, type TempDir } from '../support/temp-dir.js';
 import {

@@ -5,7 +5,7 @@ import { errorDetailsClientMiddleware } from 'nice-grpc-error-details';
 import { v7 as uuid } from 'uuid';
 import type { Start } from '../../gen/leat/v1/event.js';
 import { type DeepPartial, EventServiceDefinition } from '../../gen/leat/v1/event_service.js';
-import { readCallError } from '../../src/client/call-error.js';
+import { readCallError } from '../support/call-error.js';
 import { type CutPlan, type CuttingProxy, startCuttingProxy } from '../support/cutting-proxy.js';
 import { type LeatServer, startLeat } from '../support/leat-server.js';
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { connect, type LeatClient } from '../../src/client/connect.js';
+import { createLeatClient, type LeatClient } from '../../src/client/index.js';
 import type { Ports } from '../../src/server/leat-server.js';
 import type { LogLine } from './test-server.js';
 
@@ -18,7 +18,7 @@ export interface ChildServer {
   /** Resolves when both ports are open. Rejects with its last words if the process ends before. */
   readonly serving: Promise<Ports>;
   readonly exited: Promise<Exit>;
-  /** A client of its own connection, when the server serves; closed with the server. */
+  /** A client of its own connection, which repeats no call, when the server serves; closed with the server. */
   connect(): Promise<LeatClient>;
   /** What it logged so far. */
   readonly lines: readonly LogLine[];
@@ -60,7 +60,7 @@ export function spawnServer(
     serving,
     exited,
     connect: async () => {
-      const client = connect({ address: `127.0.0.1:${(await serving).grpcPort}` });
+      const client = createLeatClient({ address: `127.0.0.1:${(await serving).grpcPort}`, maxAttempts: 1 });
       clients.push(client);
       return client;
     },
@@ -69,7 +69,7 @@ export function spawnServer(
     kill,
     residentBytes: () => residentBytes(child.pid ?? -1),
     async [Symbol.asyncDispose]() {
-      clients.forEach((client) => client.close());
+      await Promise.all(clients.map((client) => client.close()));
       await kill('SIGKILL');
     },
   };

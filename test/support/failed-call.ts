@@ -1,4 +1,4 @@
-import { type CallError, readCallError } from '../../src/client/call-error.js';
+import { type CallError, readCallError } from './call-error.js';
 
 /** How the call failed, in full; fails if it did not. */
 export async function failureOf(call: Promise<unknown>): Promise<CallError> {

@@ -1,4 +1,4 @@
-import { Status } from 'nice-grpc-common';
+import { Status } from 'nice-grpc';
 import { clientReasons, LeatError } from '../leat-error.js';
 
 /**

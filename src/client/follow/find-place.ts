@@ -1,4 +1,4 @@
-import { Status } from 'nice-grpc-common';
+import { Status } from 'nice-grpc';
 import { persevere } from '../attempts.js';
 import type { EventClient } from '../event-client.js';
 import { LeatError } from '../leat-error.js';

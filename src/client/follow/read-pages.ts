@@ -1,5 +1,5 @@
 import { delay, rethrowAbortError } from 'abort-controller-x';
-import { Status } from 'nice-grpc-common';
+import { Status } from 'nice-grpc';
 import type { DeepPartial, ListEventsRequest, ListEventsResponse } from '../../../gen/leat/v1/event_service.js';
 import { createAttempts, type AttemptOptions, type Setback } from '../attempts.js';
 import type { EventClient } from '../event-client.js';

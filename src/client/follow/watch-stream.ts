@@ -1,5 +1,5 @@
 import { catchAbortError } from 'abort-controller-x';
-import { Status } from 'nice-grpc-common';
+import { Status } from 'nice-grpc';
 import { clientReasons, LeatError } from '../leat-error.js';
 import { linkSignals } from '../link-signals.js';
 

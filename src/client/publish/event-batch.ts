@@ -1,5 +1,5 @@
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
-import { Status } from 'nice-grpc-common';
+import { Status } from 'nice-grpc';
 import { Event } from '../../../gen/leat/v1/event.js';
 import { PublishEventsRequest, type ProducerPosition } from '../../../gen/leat/v1/event_service.js';
 import { clientReasons, LeatError } from '../leat-error.js';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Status } from 'nice-grpc-common';
+import { Status } from 'nice-grpc';
 import type { ProducerPosition } from '../../../gen/leat/v1/event_service.js';
 import { persevere, type PerseveranceOptions } from '../attempts.js';
 import type { EventClient } from '../event-client.js';

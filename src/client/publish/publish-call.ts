@@ -1,4 +1,4 @@
-import type { CallOptions } from 'nice-grpc-common';
+import type { CallOptions } from 'nice-grpc';
 import { PublishEventsResponse } from '../../../gen/leat/v1/event_service.js';
 import { linkSignals } from '../link-signals.js';
 import type { BatchSource } from './batch-source.js';

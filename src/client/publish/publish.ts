@@ -1,5 +1,5 @@
 import { delay, rethrowAbortError, throwIfAborted } from 'abort-controller-x';
-import { Status } from 'nice-grpc-common';
+import { Status } from 'nice-grpc';
 import { createAttempts } from '../attempts.js';
 import type { EventClient } from '../event-client.js';
 import { clientReasons, LeatError } from '../leat-error.js';

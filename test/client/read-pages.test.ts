@@ -3,22 +3,23 @@ import fc from 'fast-check';
 import { TailState } from '../../gen/leat/v1/event.js';
 import type { DeepPartial, ListEventsRequest } from '../../gen/leat/v1/event_service.js';
 import { startCuttingProxy } from '../../examples/demo/cutting-proxy.js';
-import { connect, type LeatClient } from '../../src/client/connect.js';
-import { followEvents, type Cut, type FollowOptions } from '../../src/client/follow-events.js';
+import { createLeatClient, type LeatClient, type Setback } from '../../src/client/index.js';
+import { readPages, type ReadOptions } from '../../src/client/follow/read-pages.js';
 import { startService, type TestService } from '../cli/leat-process.js';
 
 const total = 3_000;
 const backoff = { initialMs: 1, maxMs: 5 };
+const never = new AbortController().signal;
 let service: TestService;
 let direct: LeatClient;
 
 beforeAll(async () => {
   service = await startService();
-  direct = connect({ address: service.address });
+  direct = createLeatClient({ address: service.address });
   await publish('log', total);
 });
 afterAll(async () => {
-  direct.close();
+  await direct.close();
   await service[Symbol.asyncDispose]();
 });
 
@@ -42,33 +43,33 @@ async function publish(topic: string, count: number): Promise<void> {
 
 interface Reading {
   readonly offsets: number[];
-  readonly cuts: Cut[];
+  readonly cuts: Setback[];
   readonly last?: TailState;
 }
 
 /** Gives a client whose connection is cut after so many bytes, and takes it back. */
 async function overCuts<T>(cutsAt: readonly number[], use: (client: LeatClient) => Promise<T>): Promise<T> {
   const proxy = await startCuttingProxy(service.address, cutsAt, () => undefined);
-  const client = connect({ address: proxy.address });
+  const client = createLeatClient({ address: proxy.address });
   try {
     return await use(client);
   } finally {
-    client.close();
+    await client.close();
     await proxy.close();
   }
 }
 
 /** Reads to the end over a connection that is cut after so many bytes. */
 async function readOver(cutsAt: readonly number[], request: DeepPartial<ListEventsRequest>): Promise<Reading> {
-  const cuts: Cut[] = [];
-  const onCut = (cut: Cut) => cuts.push(cut);
-  return overCuts(cutsAt, async (client) => ({ ...(await read(client, request, { onCut })), cuts }));
+  const cuts: Setback[] = [];
+  const onSetback = (setback: Setback) => cuts.push(setback);
+  return overCuts(cutsAt, async (client) => ({ ...(await read(client, request, { onSetback })), cuts }));
 }
 
-async function read(client: LeatClient, request: DeepPartial<ListEventsRequest>, options: FollowOptions = {}) {
+async function read(client: LeatClient, request: DeepPartial<ListEventsRequest>, options: Partial<ReadOptions> = {}) {
   const offsets: number[] = [];
   let last: TailState | undefined;
-  for await (const page of followEvents(client.events, request, { backoff, ...options })) {
+  for await (const page of readPages(client.events, request, { backoff, signal: never, ...options })) {
     offsets.push(...page.records.map(({ offset }) => Number(offset)));
     last = page.state;
   }
@@ -78,7 +79,7 @@ async function read(client: LeatClient, request: DeepPartial<ListEventsRequest>,
 const all = Array.from({ length: total }, (_none, index) => index + 1);
 const thirds = all.filter((offset) => offset % 3 === 0);
 
-describe('followEvents', () => {
+describe('readPages', () => {
   it('brings each matching event once, in order, wherever the connection is cut', async () => {
     const steps = fc.array(fc.integer({ min: 1, max: 150_000 }), { maxLength: 4 });
     const requests = fc.constantFrom<{ request: DeepPartial<ListEventsRequest>; expected: number[] }>(
@@ -89,8 +90,7 @@ describe('followEvents', () => {
     );
     await fc.assert(
       fc.asyncProperty(steps, requests, async (gaps, { request, expected }) => {
-        // A cut before the first response, a page of 64 KiB, is the caller's to hear about.
-        let at = 80_000;
+        let at = 0;
         const { offsets } = await readOver(
           gaps.map((gap) => (at += gap)),
           request,
@@ -106,7 +106,7 @@ describe('followEvents', () => {
     let grown: Promise<void> | undefined;
     const offsets: number[] = [];
     await overCuts([100_000], async (client) => {
-      for await (const page of followEvents(client.events, { topic: 'growing' }, { backoff })) {
+      for await (const page of readPages(client.events, { topic: 'growing' }, { backoff, signal: never })) {
         await (grown ??= publish('growing', 500));
         offsets.push(...page.records.map(({ offset }) => Number(offset)));
       }
@@ -120,15 +120,18 @@ describe('followEvents', () => {
     expect(last).toBe(TailState.TAIL_STATE_COMPLETE);
   });
 
-  it('throws what fails before the first response', async () => {
-    const client = connect({ address: '127.0.0.1:1' });
-    await expect(read(client, { topic: 'log' }).finally(() => client.close())).rejects.toMatchObject({ code: 14 });
-    await expect(readOver([20], { topic: 'log' })).rejects.toMatchObject({ code: 14 });
+  it('throws what fails before the first response, if it is told to', async () => {
+    const client = createLeatClient({ address: '127.0.0.1:1' });
+    const once = { maxFirstAttempts: 1 };
+    const reading = read(client, { topic: 'log' }, once).finally(() => client.close());
+    await expect(reading).rejects.toMatchObject({ code: 14 });
+    const cut = overCuts([20], (cutClient) => read(cutClient, { topic: 'log' }, once));
+    await expect(cut).rejects.toMatchObject({ code: 14 });
   });
 
   it('gives up after as many tries in a row as it is told', async () => {
-    const cuts: Cut[] = [];
-    const options = { maxAttempts: 2, onCut: (cut: Cut) => cuts.push(cut) };
+    const cuts: Setback[] = [];
+    const options = { maxAttempts: 3, onSetback: (setback: Setback) => cuts.push(setback) };
     const reading = overCuts([100_000, 100_001, 100_002, 100_003], (client) => read(client, { topic: 'log' }, options));
     await expect(reading).rejects.toMatchObject({ code: 14 });
     expect(cuts.map(({ attempt }) => attempt)).toEqual([1, 2]);
@@ -142,11 +145,11 @@ describe('followEvents', () => {
   it('ends with an AbortError while it waits to try again, and while it waits for events', async () => {
     const waiting = new AbortController();
     const live = new AbortController();
-    const slow = { initialMs: 600_000, maxMs: 600_000 };
-    const options = { signal: waiting.signal, onCut: () => waiting.abort(), backoff: slow };
+    const slow = { initialMs: 1e9, maxMs: 1e9, random: () => 1 };
+    const options = { signal: waiting.signal, onSetback: () => waiting.abort(), backoff: slow };
     const reading = overCuts([100_000], (client) => read(client, { topic: 'log' }, options));
     await expect(reading).rejects.toMatchObject({ name: 'AbortError' });
-    const pages = followEvents(direct.events, { topic: 'log', follow: true }, { signal: live.signal });
+    const pages = readPages(direct.events, { topic: 'log', follow: true }, { signal: live.signal });
     for (let page = await pages.next(); ; page = await pages.next()) {
       if (page.done === true || page.value.state === TailState.TAIL_STATE_LIVE) break;
     }
