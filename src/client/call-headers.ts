@@ -1,8 +1,8 @@
-import { abortable } from 'abort-controller-x';
-import { Metadata, Status, type ClientMiddleware } from 'nice-grpc';
+import { abortable, isAbortError } from 'abort-controller-x';
+import { Metadata, Status, type CallOptions, type ClientMiddleware } from 'nice-grpc';
 import type { WireOptions } from './wire-channel.js';
 import { clientReasons, LeatError } from './leat-error.js';
-import { withTimeout } from './with-timeout.js';
+import { linkSignals } from './link-signals.js';
 
 /** A token, or where to get one: asked at every call, so it may change; it may be asked for several at a time. */
 export type TokenSource = string | (() => string | Promise<string>);
@@ -24,11 +24,18 @@ export function createHeadersMiddleware({ token, user }: Credentials): ClientMid
   };
 }
 
-async function askFor(token: TokenSource, { signal, deadline }: WireOptions & { signal?: AbortSignal }) {
+async function askFor(token: TokenSource, { signal, deadline }: WireOptions & CallOptions): Promise<string> {
   if (typeof token === 'string') return token;
-  const asked = obtain(token);
-  const withinTime = withTimeout(asked, deadline === undefined ? undefined : deadline.getTime() - Date.now(), tooLate);
-  return signal === undefined ? withinTime : abortable(signal, withinTime);
+  const limit = linkSignals(signal);
+  const timer = deadline && setTimeout(limit.abort, Math.max(0, deadline.getTime() - Date.now()));
+  try {
+    return await abortable(limit.signal, obtain(token));
+  } catch (error) {
+    throw isAbortError(error) && signal?.aborted !== true ? tooLate() : error;
+  } finally {
+    clearTimeout(timer);
+    limit.unlink();
+  }
 }
 
 async function obtain(token: () => string | Promise<string>): Promise<string> {

@@ -13,6 +13,7 @@ import { startCuttingProxy } from '../support/cutting-proxy.js';
 import { startLeat, type LeatServer } from '../support/leat-server.js';
 import { createResourceStack, type ResourceStack } from '../support/resource-stack.js';
 import { until } from '../support/until.js';
+import { startScriptedService } from './scripted-service.js';
 
 const TOTAL = 3_000;
 const backoff = { initialMs: 1, maxMs: 5 };
@@ -233,6 +234,38 @@ describe('a follow that fails', () => {
     next.catch(() => undefined);
     proxy.cutNow();
     expect(await failureOf(next)).toMatchObject({ code: Status.UNAUTHENTICATED, reason: 'TOKEN_FAILED' });
+  });
+});
+
+describe('a connection that is dead without anybody having said so', () => {
+  it('is given up when nothing comes for three heartbeats', async () => {
+    const silent = resources.use(await startScriptedService());
+    silent.script('silence');
+    const told: FollowStatus[] = [];
+    const stop = new AbortController();
+    const onState = (status: FollowStatus) => {
+      if (told.push(status) === 2) stop.abort();
+    };
+    const options = { signal: stop.signal, heartbeatMs: 1_000, onState };
+    const reader = resources.use(createLeatClient({ address: silent.address }));
+    await expect(read(options, 'log', reader)).rejects.toMatchObject({ name: 'AbortError' });
+    // The second call was answered with OK and an empty page, which is no end either.
+    expect(told.map(({ error }) => error?.reason)).toEqual(['HEARTBEAT_MISSED', 'STREAM_CUT', undefined]);
+    await until(() => silent.open() === 0);
+  });
+
+  it('is made again when it gives no sign of life', async () => {
+    const topic = freshTopic();
+    await publish(topic, 1);
+    const proxy = resources.use(await startCuttingProxy(server.grpcPort));
+    const reading = connect(proxy.port, { keepaliveMs: 100 }).follow(topic, { backoff });
+    await reading.next();
+    const next = reading.next();
+    await until(() => reading.status.state === 'live');
+    proxy.freezeNow();
+    await publish(topic, 1);
+    expect((await next).value?.offset).toBe(2n);
+    await reading.return();
   });
 });
 

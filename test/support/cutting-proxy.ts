@@ -18,12 +18,15 @@ export interface CuttingProxy {
   plan(...plans: readonly CutPlan[]): void;
   /** Cuts all connections now. */
   cutNow(): void;
+  /** From now on nothing passes on the connections that are open, and nobody is told. */
+  freezeNow(): void;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 export async function startCuttingProxy(targetPort: number): Promise<CuttingProxy> {
   const plans: CutPlan[] = [];
   const open = new Set<() => void>();
+  const sockets = new Set<Socket>();
   let cuts = 0;
   let bytesToClient = 0;
 
@@ -40,7 +43,11 @@ export async function startCuttingProxy(targetPort: number): Promise<CuttingProx
       end();
     };
     open.add(end);
-    for (const socket of [client, server]) socket.setNoDelay().on('error', end).on('close', end);
+    for (const socket of [client, server]) {
+      sockets.add(socket);
+      socket.setNoDelay().on('error', end).on('close', end);
+      socket.on('close', () => sockets.delete(socket));
+    }
     forward(client, server, toServer, cut);
     forward(server, client, toClient, cut);
     server.on('data', (chunk: Buffer) => (bytesToClient += chunk.length));
@@ -58,6 +65,8 @@ export async function startCuttingProxy(targetPort: number): Promise<CuttingProx
     },
     plan: (...next) => void plans.push(...next),
     cutNow: () => [...open].forEach((end) => end()),
+    // What comes is read, so that an end is noticed, and goes nowhere.
+    freezeNow: () => sockets.forEach((socket) => socket.removeAllListeners('data').resume()),
     async [Symbol.asyncDispose]() {
       [...open].forEach((end) => end());
       proxy.close();

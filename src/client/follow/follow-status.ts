@@ -49,7 +49,8 @@ export function createStatusBoard(onState: ((status: FollowStatus) => void) | un
       if (first === undefined) ({ readOffset } = page);
       else if (readOffset < 0n) readOffset = first.offset - 1n;
       trouble = {};
-      enter(states[page.state] ?? state);
+      const next = states[page.state];
+      if (next !== undefined) enter(next);
     },
     read: (offset) => void (readOffset = offset),
     setback({ error, attempt, delayMs: retryInMs }) {
