@@ -27,7 +27,7 @@ export function appendingSuite(open: OpenStore): void {
       for (const events of [
         { bytes: Buffer.from([0x0a, 0x05, 0x0a]), count: 1 },
         { bytes: Buffer.from([0x0a, 0x02, 0x0a, 0x7f]), count: 1 },
-        { ...runOf(texts(2)), count: 3 },
+        { ...runOf(...texts(2)), count: 3 },
       ]) {
         const written = subject.store.write([{ kind: 'append-events', topic, author: '', events }]);
         await expect(written).rejects.toMatchObject({ kind: 'invalid', reason: 'MALFORMED_MESSAGE' });
