@@ -1,4 +1,7 @@
 import { ChannelCredentials, type ChannelOptions } from 'nice-grpc';
+import { createWindowBudget } from '../flow/window-budget.js';
+import { createWindowControl } from '../flow/control-windows.js';
+import { growingWindows } from './growing-windows.js';
 import { WireChannel } from './wire-channel.js';
 
 /** How to know the service, and how to be known by it. All in PEM. */
@@ -17,8 +20,13 @@ export interface ChannelSettings {
   readonly address: string;
   /** True: TLS with the well-known authorities. Default: no TLS. */
   readonly tls?: boolean | TlsOptions;
-  /** Bytes the service may send ahead of what was read, per stream and per connection. Default: 4 MiB. */
+  /**
+   * Bytes the service may send ahead of what was read, per stream and per connection, to begin with. While a connection
+   * is far away and busy it gets more, up to twice what is under way in a round trip. Default: 1 MiB.
+   */
   readonly flowControlWindow?: number;
+  /** And at most. Default: 16 MiB. */
+  readonly maxFlowControlWindow?: number;
   /** Largest response in bytes. Default: 8 MiB. */
   readonly maxMessageBytes?: number;
   /**
@@ -30,7 +38,12 @@ export interface ChannelSettings {
 
 /** Nothing is sent before the first call, and a lost connection is made again by the next one. */
 export function openChannel(settings: ChannelSettings): WireChannel {
-  return new WireChannel(settings.address, credentialsOf(settings.tls), channelOptions(settings));
+  const { address, tls, flowControlWindow = 1 << 20, maxFlowControlWindow = 16 << 20 } = settings;
+  const maxBytes = Math.max(flowControlWindow, maxFlowControlWindow);
+  const budget = createWindowBudget(maxBytes);
+  const windows = createWindowControl({ minBytes: flowControlWindow, maxBytes, budget });
+  const options = { ...channelOptions(settings, flowControlWindow), ...growingWindows(windows) };
+  return new WireChannel(address, credentialsOf(tls), options);
 }
 
 function credentialsOf(tls: boolean | TlsOptions = false): ChannelCredentials {
@@ -40,11 +53,11 @@ function credentialsOf(tls: boolean | TlsOptions = false): ChannelCredentials {
   return ChannelCredentials.createSsl(roots, privateKey, chain);
 }
 
-function channelOptions({ tls, flowControlWindow, maxMessageBytes, keepaliveMs = 20_000 }: ChannelSettings) {
+function channelOptions({ tls, maxMessageBytes, keepaliveMs = 20_000 }: ChannelSettings, flowControlWindow: number) {
   const serverName = typeof tls === 'object' ? tls.serverName : undefined;
   const options: ChannelOptions = {
     // 65,535 bytes, the default of HTTP/2, hold one stream at 20 ms round trip to 2 MB/s.
-    'grpc-node.flow_control_window': flowControlWindow ?? 4 << 20,
+    'grpc-node.flow_control_window': flowControlWindow,
     'grpc.max_receive_message_length': maxMessageBytes ?? 8 << 20,
     // A peer that vanished without a FIN is noticed, while calls are running.
     'grpc.keepalive_time_ms': keepaliveMs,

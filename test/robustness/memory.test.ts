@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect as connectTcp, createServer, type AddressInfo, type Socket } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import { EventServiceDefinition, ListEventsRequest, PublishEventsRequest } from '../../gen/leat/v1/event_service.js';
-import type { LeatClient } from '../../src/client/connect.js';
+import type { LeatClient } from '../../src/client/index.js';
 import { spawnServer, type ChildServer } from '../support/child-server.js';
 import { connectRaw, frame } from '../support/raw-http2.js';
 import { makeTempDir } from '../support/temp-dir.js';
