@@ -1,7 +1,10 @@
 import type { Bench } from '../harness/bench.js';
 import { append } from './append.js';
+import { loop } from './loop.js';
 import { publish } from './publish.js';
 import { replay } from './replay.js';
+import { tail } from './tail.js';
+import { unary } from './unary.js';
 
 /** All benches, in the order of `all`. */
-export const benches: readonly Bench[] = [append, publish, replay];
+export const benches: readonly Bench[] = [append, publish, replay, tail, unary, loop];

@@ -15,6 +15,9 @@ interface Asked {
   reject(error: Error): void;
 }
 
+/** Longer than anything that a role is asked to do: a bench that hangs ends with an error. */
+const TIMEOUT_MS = 180_000;
+
 /** Starts `bench/roles/<name>` with options (JSON), and waits until it is ready. */
 export async function startRole<C extends Commands>(
   name: string,
@@ -45,7 +48,12 @@ export async function startRole<C extends Commands>(
     ask: (command, ...[argument]) =>
       new Promise((resolve, reject) => {
         const id = ++lastId;
-        asked.set(id, { resolve: resolve as (result: unknown) => void, reject });
+        const late = setTimeout(() => reject(new Error(`${name} does not answer to ${command}`)), TIMEOUT_MS);
+        const settled = () => clearTimeout(late);
+        asked.set(id, {
+          resolve: (result) => (settled(), resolve(result as Parameters<typeof resolve>[0])),
+          reject: (error) => (settled(), reject(error)),
+        });
         child.send({ id, command, argument: argument as unknown }, (error) => error && reject(error));
       }),
     async [Symbol.asyncDispose]() {

@@ -49,8 +49,10 @@ async function startPlainServer({ dataDir }: PlainServerOptions) {
       emitter.emit('event', event, ++emitted);
       return { offset: emitted };
     },
-    async *watch(_, { signal, sendHeader }) {
+    async *watch(_, { signal, header, sendHeader }) {
       const events = on(emitter, 'event', { signal });
+      // nice-grpc sends no empty header, and a reader should know that it is there.
+      header.set('watching', 'true');
       sendHeader();
       for await (const [event, offset] of events as AsyncIterable<[Event, bigint]>) yield { offset, event };
     },
