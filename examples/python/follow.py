@@ -37,7 +37,7 @@ def follow(channel: grpc.Channel, topic: str, live: bool, resume_token: str = ""
     while True:
         error = None
         # No deadline: a feed may be quiet for hours. The service sends an empty page every 15 seconds.
-        call = events.ListEvents(request)
+        call = events.ListEvents(request, wait_for_ready=attempt > 0)
         try:
             for page in call:
                 attempt = 0

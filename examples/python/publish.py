@@ -45,7 +45,8 @@ class Producer:
         """How many lines are on disk. Raises what the service refuses; waits while it is away."""
         request = pb.GetProducerRequest(topic=self.topic, producer_id=self.producer_id)
         try:
-            return until_answered(lambda: self.events.GetProducer(request, timeout=5)).last_sequence
+            get_producer = self.events.GetProducer
+            return until_answered(lambda again: get_producer(request, timeout=5, wait_for_ready=again)).last_sequence
         except grpc.RpcError as error:
             if read_call_error(error).reason == "PRODUCER_NOT_FOUND":
                 return 0
@@ -59,7 +60,7 @@ class Producer:
         """Returns when all batches are on disk."""
         for attempt in count(1):
             try:
-                self.events.PublishEvents(iter(batches), timeout=DEADLINE)
+                self.events.PublishEvents(iter(batches), timeout=DEADLINE, wait_for_ready=attempt > 1)
                 return
             except grpc.RpcError as thrown:
                 error = read_call_error(thrown)

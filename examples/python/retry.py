@@ -23,12 +23,16 @@ def delay_before(attempt: int, error: CallError | None = None) -> float:
     return backoff + ((error and error.retry_after) or 0)
 
 
-def until_answered(call: Callable[[], T], max_attempts: float = float("inf")) -> T:
-    """Repeats `call` while the way to the service is broken. Only for calls that are harmless to repeat."""
+def until_answered(call: Callable[[bool], T], max_attempts: float = float("inf")) -> T:
+    """Repeats `call` while the way to the service is broken. Only for calls that are harmless to repeat.
+
+    `call` gets True when it is repeated, for gRPC's wait_for_ready: the first try fails at once if nobody is there,
+    so that a wrong address is told; the others wait for the connection, and start the moment it is back.
+    """
     attempt = 0
     while True:
         try:
-            return call()
+            return call(attempt > 0)
         except grpc.RpcError as thrown:
             error = read_call_error(thrown)
             attempt += 1

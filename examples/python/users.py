@@ -17,18 +17,25 @@ from retry import until_answered
 
 # Seconds. Without a deadline a call to a server that hangs never ends.
 DEADLINE = 5
+ATTEMPTS = 5
 
 
 def create(channel: grpc.Channel, user: pb.User) -> pb.CreateUserResponse:
     # The id is ours, so that a repeated call is harmless: if the first one was done and only its answer was lost,
     # the second one is answered with `duplicate`. Without an id each call would add another user.
     request = pb.CreateUserRequest(user=user)
-    return until_answered(lambda: UserServiceStub(channel).CreateUser(request, timeout=DEADLINE), max_attempts=5)
+    create_user = UserServiceStub(channel).CreateUser
+    return until_answered(
+        lambda again: create_user(request, timeout=DEADLINE, wait_for_ready=again), max_attempts=ATTEMPTS
+    )
 
 
 def get(channel: grpc.Channel, key: str) -> pb.User:
     request = pb.GetUserRequest(email=key) if "@" in key else pb.GetUserRequest(user_id=key)
-    return until_answered(lambda: UserServiceStub(channel).GetUser(request, timeout=DEADLINE), max_attempts=5).user
+    get_user = UserServiceStub(channel).GetUser
+    return until_answered(
+        lambda again: get_user(request, timeout=DEADLINE, wait_for_ready=again), max_attempts=ATTEMPTS
+    ).user
 
 
 def main() -> None:
