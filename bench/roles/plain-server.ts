@@ -49,11 +49,12 @@ async function startPlainServer({ dataDir }: PlainServerOptions) {
       emitter.emit('event', event, ++emitted);
       return { offset: emitted };
     },
-    async *watch(_, { signal, header, sendHeader }) {
+    async *watch(_, context) {
+      const { signal, header } = context;
       const events = on(emitter, 'event', { signal });
       // nice-grpc sends no empty header, and a reader should know that it is there.
       header.set('watching', 'true');
-      sendHeader();
+      context.sendHeader();
       for await (const [event, offset] of events as AsyncIterable<[Event, bigint]>) yield { offset, event };
     },
   };

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { connect } from '../../src/client/connect.js';
+import { createLeatClient } from '../../src/client/index.js';
 import { numberedLines, startService, type TestService } from '../cli/leat-process.js';
 import { startCuttingProxy, type CuttingProxy } from '../support/cutting-proxy.js';
 import { createResourceStack } from '../support/resource-stack.js';
@@ -47,7 +47,7 @@ describeWithPython('examples/python', () => {
 
   /** All of a topic as another client sees it: each event's text and a line feed. */
   async function logOf(topic: string): Promise<string> {
-    const client = connect({ address: service.address });
+    const client = createLeatClient({ address: service.address });
     try {
       let text = '';
       for await (const { records } of client.events.listEvents({ topic })) {
@@ -55,7 +55,7 @@ describeWithPython('examples/python', () => {
       }
       return text;
     } finally {
-      client.close();
+      await client.close();
     }
   }
 
