@@ -3,8 +3,9 @@ import { append } from './append.js';
 import { loop } from './loop.js';
 import { publish } from './publish.js';
 import { replay } from './replay.js';
+import { rtt } from './rtt.js';
 import { tail } from './tail.js';
 import { unary } from './unary.js';
 
 /** All benches, in the order of `all`. */
-export const benches: readonly Bench[] = [append, publish, replay, tail, unary, loop];
+export const benches: readonly Bench[] = [append, publish, replay, tail, unary, rtt, loop];

@@ -1,27 +1,32 @@
-import { Server, ServerCredentials, type handleUnaryCall } from '@grpc/grpc-js';
+import {
+  Server,
+  ServerCredentials,
+  type handleClientStreamingCall,
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+} from '@grpc/grpc-js';
+import { MESSAGE_BYTES, bareDefinition } from '../peers/bare-definition.js';
 import { playRole } from '../processes/play-role.js';
 import { cpuSeconds } from '../processes/usage.js';
 
-/** grpc-js and nothing else: UserService.GetUser, which always answers the same bytes. */
+/** grpc-js with its defaults and nothing else. */
 async function startBareServer() {
   let answer: Buffer = Buffer.alloc(0);
-  const getUser: handleUnaryCall<Buffer, Buffer> = (_, callback) => callback(null, answer);
-  const asIs = (bytes: Buffer) => bytes;
+  const message = Buffer.alloc(MESSAGE_BYTES, 7);
+  const GetUser: handleUnaryCall<Buffer, Buffer> = (_, callback) => callback(null, answer);
+  const Source: handleServerStreamingCall<Buffer, Buffer> = (call) => {
+    const write = () => {
+      while (!call.cancelled && call.write(message));
+    };
+    call.on('drain', write);
+    write();
+  };
+  const Sink: handleClientStreamingCall<Buffer, Buffer> = (call, callback) => {
+    call.resume();
+    call.on('end', () => callback(null, Buffer.alloc(0)));
+  };
   const server = new Server();
-  server.addService(
-    {
-      GetUser: {
-        path: '/leat.v1.UserService/GetUser',
-        requestStream: false,
-        responseStream: false,
-        requestSerialize: asIs,
-        requestDeserialize: asIs,
-        responseSerialize: asIs,
-        responseDeserialize: asIs,
-      },
-    },
-    { GetUser: getUser },
-  );
+  server.addService(bareDefinition, { GetUser, Source, Sink });
   const port = await new Promise<number>((resolve, reject) =>
     server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
       error ? reject(error) : resolve(bound),
@@ -30,7 +35,7 @@ async function startBareServer() {
   return {
     port: () => port,
     cpuSeconds,
-    /** What it answers from now on. */
+    /** What GetUser answers from now on. */
     answerWith: (bytes: Uint8Array) => void (answer = Buffer.from(bytes)),
   };
 }

@@ -1,0 +1,53 @@
+import { Client, credentials } from '@grpc/grpc-js';
+import { MESSAGE_BYTES, bareDefinition } from '../peers/bare-definition.js';
+import { playRole, roleOptions } from '../processes/play-role.js';
+
+export interface StreamsOptions {
+  readonly port: number;
+}
+
+const { port } = roleOptions<StreamsOptions>();
+const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+const message = Buffer.alloc(MESSAGE_BYTES, 7);
+
+const commands = {
+  /** Receives for some seconds; answers bytes a second. */
+  down(seconds: number): Promise<number> {
+    const { path, requestSerialize, responseDeserialize } = bareDefinition.Source;
+    const call = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, Buffer.alloc(0));
+    const startedAt = performance.now();
+    let bytes = 0;
+    return new Promise((resolve) => {
+      call.on('error', () => undefined); // Cancelled, when the time is over.
+      call.on('data', (chunk: Buffer) => (bytes += chunk.length));
+      setTimeout(() => {
+        resolve((bytes * 1000) / (performance.now() - startedAt));
+        call.cancel();
+      }, seconds * 1000);
+    });
+  },
+
+  /** Sends for some seconds; counts until the answer. */
+  up(seconds: number): Promise<number> {
+    const { path, requestSerialize, responseDeserialize } = bareDefinition.Sink;
+    const startedAt = performance.now();
+    let bytes = 0;
+    return new Promise((resolve, reject) => {
+      const call = client.makeClientStreamRequest(path, requestSerialize, responseDeserialize, (error) =>
+        error ? reject(error) : resolve((bytes * 1000) / (performance.now() - startedAt)),
+      );
+      const write = () => {
+        for (let goesOn = true; goesOn; bytes += MESSAGE_BYTES) {
+          if (performance.now() - startedAt >= seconds * 1000) return void call.end();
+          goesOn = call.write(message);
+        }
+      };
+      call.on('drain', write);
+      write();
+    });
+  },
+};
+
+export type StreamsRole = typeof commands;
+
+playRole(commands);
