@@ -29,10 +29,17 @@ function flagOf({ name, env, placeholder, default: byDefault, description }: Con
 async function serve(session: Session, flags: Readonly<Record<string, unknown>>): Promise<void> {
   const config = configFrom(flags);
   // Drivers and the server's native modules load here, so that no other command needs them.
-  const server = await import('../server/run.js');
+  const server = await import('../server/run.js').catch(explainMissing);
   session.interrupt.release();
   // Nothing waits for the threads of a store that was lost.
   process.exit(await server.serve(config));
+}
+
+/** The server's packages are optional dependencies: who only calls a service needs none of them. */
+function explainMissing(error: NodeJS.ErrnoException): never {
+  if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+  const [missing = ''] = error.message.split(' imported from ');
+  throw new CliError(`only the client is installed (${missing}); to serve, install leat without --omit=optional`);
 }
 
 function configFrom(flags: Readonly<Record<string, unknown>>): Config {

@@ -79,7 +79,9 @@ export interface FollowOptions {
 
 /**
  * - `connecting`: nothing has come yet.
- * - `replaying`, `live`, `fell-behind`: as TailState.
+ * - `replaying`: handling what was there before, or what came while the connection was lost.
+ * - `live`: everything is handled; what is committed now arrives now.
+ * - `fell-behind`: was live, and is slower than the writers now.
  * - `reconnecting`: the stream was lost; `error` says why.
  * - `ended`: nothing will come any more.
  */
@@ -88,11 +90,11 @@ export type FollowState = 'connecting' | 'replaying' | 'live' | 'fell-behind' | 
 /** How a reader is doing. */
 export interface FollowStatus {
   readonly state: FollowState;
-  /** Everything up to here was delivered or did not match; -1 until something has come. */
+  /** Everything up to here was delivered, or did not match; -1 until it is known where the reading begins. */
   readonly readOffset: bigint;
   /** The topic's last offset, as far as the reader was told; -1 until something has come. */
   readonly headOffset: bigint;
-  /** Events behind the reader: headOffset - readOffset. */
+  /** How many offsets the reader is behind the head; 0 until something has come. */
   readonly lag: bigint;
   /** While reconnecting: what was wrong, how often in a row, and when it is tried again, in milliseconds. */
   readonly error?: LeatError;

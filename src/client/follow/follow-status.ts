@@ -6,10 +6,14 @@ import type { FollowState, FollowStatus } from './follow-options.js';
 /** Keeps the status of one reader, and tells what changes. */
 export interface StatusBoard {
   readonly current: FollowStatus;
+  /** The reader begins behind this offset. */
+  begin(offset: bigint): void;
   /** A page has come, and nothing of it was delivered yet. */
   page(page: ListEventsResponse): void;
   /** Everything up to the offset was delivered or did not match. */
   read(offset: bigint): void;
+  /** All of the page was delivered, and is done. */
+  done(page: ListEventsResponse): void;
   setback(setback: Setback): void;
   ended(): void;
 }
@@ -27,7 +31,11 @@ export function createStatusBoard(onState: ((status: FollowStatus) => void) | un
   let headOffset = -1n;
   let trouble: Pick<FollowStatus, 'error' | 'attempt' | 'retryInMs'> = {};
 
-  const status = (): FollowStatus => ({ state, readOffset, headOffset, lag: headOffset - readOffset, ...trouble });
+  function status(): FollowStatus {
+    const lag = headOffset > readOffset ? headOffset - readOffset : 0n;
+    return { state, readOffset, headOffset, lag, ...trouble };
+  }
+
   function enter(next: FollowState): void {
     const changed = next !== state || next === 'reconnecting';
     state = next;
@@ -39,20 +47,26 @@ export function createStatusBoard(onState: ((status: FollowStatus) => void) | un
     listener = tell;
   }
 
+  const begin = (offset: bigint) => void (readOffset = offset);
+
   return {
     get current() {
       return status();
     },
-    page(page) {
-      ({ headOffset } = page);
-      const [first] = page.records;
-      if (first === undefined) ({ readOffset } = page);
-      else if (readOffset < 0n) readOffset = first.offset - 1n;
+    begin,
+    page({ headOffset: head, records, state: told }) {
+      headOffset = head;
       trouble = {};
-      const next = states[page.state];
+      // Live is who has nothing left to handle, not who was sent the last of it.
+      const isBehind = told === TailState.TAIL_STATE_LIVE && (records.at(-1)?.offset ?? 0n) > readOffset;
+      const next = isBehind && state !== 'live' ? 'replaying' : states[told];
       if (next !== undefined) enter(next);
     },
-    read: (offset) => void (readOffset = offset),
+    read: begin,
+    done({ readOffset: offset, state: told }) {
+      begin(offset);
+      if (told === TailState.TAIL_STATE_LIVE) enter('live');
+    },
     setback({ error, attempt, delayMs: retryInMs }) {
       trouble = { error, attempt, retryInMs };
       enter('reconnecting');

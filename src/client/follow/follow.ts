@@ -92,6 +92,7 @@ async function* deliver(
   throwIfAborted(signal);
   const settings: ReadOptions = { ...options, signal, onSetback: (setback) => board.setback(setback) };
   const place = await findPlace(events, topic, options, settings);
+  board.begin(place.offset);
   const start = { position: { $case: 'resumeToken', value: place.token } } as const;
   const { live: follow = true, before, filter } = options;
   const request = { topic, start, follow, end: toEnd(before), filter: toFilter(filter) };
@@ -109,7 +110,7 @@ async function* deliver(
       if (--left <= 0) return;
     }
     token = page.resumeToken;
-    board.read(page.readOffset);
+    board.done(page);
     keeper.done({ offset: page.readOffset, token });
   }
 }
