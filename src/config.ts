@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
  */
 const table = {
   'data-dir': text('./leat-data', 'Where everything is stored; made if it is not there.'),
+  'new-epoch': flag('Say it once after restoring a backup: readers are told that their positions are of another time.'),
   listen: address('127.0.0.1:50051', 'Where gRPC is served, host:port.'),
   'http-listen': address('127.0.0.1:8080', 'Where health checks and metrics are served over HTTP, host:port.'),
   insecure: flag('Serve other machines without any authentication; callers may name themselves (leat-user).'),

@@ -50,6 +50,7 @@ async function run(config: Config, log: Logger, stop: StopSignals): Promise<Exit
   lost.catch(() => undefined); // Nobody may be waiting for it yet.
   const store = await openSqliteStore({
     dataDir: config.dataDir,
+    newEpoch: config.newEpoch,
     onFatal: (error) => lose(new Error('the store is lost', { cause: error })),
   });
   try {

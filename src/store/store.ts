@@ -202,6 +202,7 @@ export interface RevisionResult {
 
 /**
  * Moves a cursor forward, or anywhere if `rewind`; an older offset without `rewind` changes nothing.
+ * Of a topic that was never written to, or was deleted, nothing is stored: its cursors stand at 0.
  * Errors: `out-of-range` OFFSET_BEYOND_HEAD {head_offset}; `exhausted` TOO_MANY_CURSORS beyond 1,000 of a topic.
  */
 export interface CommitCursor {

@@ -100,7 +100,7 @@ describe('the command line', () => {
     const root = path.resolve(import.meta.dirname, '../../..');
     const alone = await mkdtemp(path.join(tmpdir(), 'leat-client-only-'));
     try {
-      for (const part of ['src/cli', 'src/client', 'src/config.js', 'gen', '../package.json']) {
+      for (const part of ['src/cli', 'src/client', 'src/flow', 'src/config.js', 'gen', '../package.json']) {
         await cp(path.join(root, 'dist', part), path.join(alone, 'dist', part), { recursive: true });
       }
       await mkdir(path.join(alone, 'node_modules'));

@@ -134,11 +134,14 @@ export class ModelStore {
   }
 
   #commitCursor({ topic: name, cursor, offset, rewind }: CommitCursor): object {
-    const { cursors, events } = this.#open(name);
-    if (offset > events.length) throw new Refused('out-of-range OFFSET_BEYOND_HEAD');
+    const topic = this.state.topics.get(name);
+    const headOffset = topic?.events.length ?? 0;
+    if (offset > headOffset) throw new Refused('out-of-range OFFSET_BEYOND_HEAD');
+    if (!topic || topic.deleted) return { offset: 0, headOffset };
+    const { cursors } = topic;
     const stored = rewind ? offset : Math.max(offset, cursors.get(cursor) ?? 0);
     cursors.set(cursor, stored);
-    return { offset: stored, headOffset: events.length };
+    return { offset: stored, headOffset };
   }
 
   #trim({ topic: name, firstOffset }: TrimTopic): object {

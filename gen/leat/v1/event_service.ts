@@ -3227,7 +3227,8 @@ export const EventServiceDefinition = {
     },
     /**
      * Stores how far a named reader has come, so that any process can go on from there; its lag is told by GetTopic.
-     * Cursors only move forward unless rewind is set. OUT_OF_RANGE (reason OFFSET_BEYOND_HEAD).
+     * Cursors only move forward unless rewind is set. Of a topic that was never written to or set up, or was deleted,
+     * nothing is stored: its cursors stand at 0. OUT_OF_RANGE (reason OFFSET_BEYOND_HEAD).
      * RESOURCE_EXHAUSTED (reason TOO_MANY_CURSORS) beyond 1,000 cursors of a topic.
      */
     commitCursor: {
@@ -3335,7 +3336,8 @@ export interface EventServiceImplementation<CallContextExt = {}> {
   ): Promise<DeepPartial<GetProducerResponse>>;
   /**
    * Stores how far a named reader has come, so that any process can go on from there; its lag is told by GetTopic.
-   * Cursors only move forward unless rewind is set. OUT_OF_RANGE (reason OFFSET_BEYOND_HEAD).
+   * Cursors only move forward unless rewind is set. Of a topic that was never written to or set up, or was deleted,
+   * nothing is stored: its cursors stand at 0. OUT_OF_RANGE (reason OFFSET_BEYOND_HEAD).
    * RESOURCE_EXHAUSTED (reason TOO_MANY_CURSORS) beyond 1,000 cursors of a topic.
    */
   commitCursor(
@@ -3412,7 +3414,8 @@ export interface EventServiceClient<CallOptionsExt = {}> {
   ): Promise<GetProducerResponse>;
   /**
    * Stores how far a named reader has come, so that any process can go on from there; its lag is told by GetTopic.
-   * Cursors only move forward unless rewind is set. OUT_OF_RANGE (reason OFFSET_BEYOND_HEAD).
+   * Cursors only move forward unless rewind is set. Of a topic that was never written to or set up, or was deleted,
+   * nothing is stored: its cursors stand at 0. OUT_OF_RANGE (reason OFFSET_BEYOND_HEAD).
    * RESOURCE_EXHAUSTED (reason TOO_MANY_CURSORS) beyond 1,000 cursors of a topic.
    */
   commitCursor(

@@ -24,9 +24,11 @@ export class CursorTable {
   }
 
   commit(change: CommitCursor, nowMs: number): CursorResult {
-    const topic = this.topics.open(change.topic, nowMs);
-    const { headOffset } = topic;
+    const topic = this.topics.find(change.topic);
+    const headOffset = topic?.headOffset ?? 0;
     if (change.offset > headOffset) throw offsetBeyondHead(change.topic, change.offset, headOffset);
+    // A reader who waits for a first event, or has read a topic to its deletion, does not bring it into being.
+    if (!topic || topic.deleted) return { offset: 0, headOffset };
     const current = this.select.get(topic.id, change.cursor);
     if (current === undefined) this.checkCount(topic.id, change.topic);
     if (current !== undefined && change.offset <= current && !change.rewind) return { offset: current, headOffset };

@@ -20,6 +20,8 @@ interface Walk {
   readonly phase: 'segments' | 'producers';
   /** Within 'producers': the last one looked at. */
   readonly after: string;
+  /** Within 'producers': the topic's first offset when they began. */
+  readonly firstOffset: number;
 }
 
 /**
@@ -28,7 +30,11 @@ interface Walk {
  */
 export function createHousekeeping(db: Database, { transact, segments, topics }: Transactions) {
   const selectNextTopic = db
-    .prepare<[string], string>('SELECT name FROM topics WHERE name > ? ORDER BY name LIMIT 1')
+    .prepare<[string], string>(
+      `SELECT name FROM topics
+       WHERE name > ? AND (first_offset > 1 OR max_age NOTNULL OR max_bytes NOTNULL OR max_events NOTNULL)
+       ORDER BY name LIMIT 1`,
+    )
     .pluck();
   const deleteId = db.prepare(
     'DELETE FROM event_ids WHERE topic_id = ? AND author = ? AND event_id = ? AND event_offset = ?',
@@ -47,7 +53,7 @@ export function createHousekeeping(db: Database, { transact, segments, topics }:
 
   let walk: Walk | undefined;
   /** Per topic: producers are looked at again only after the first offset moved. */
-  const sweptTo = new Map<number, number>();
+  const sweptTo = new Map<string, number>();
 
   function step(nowMs: number): boolean {
     const at = walk ?? nextTopic('');
@@ -57,23 +63,24 @@ export function createHousekeeping(db: Database, { transact, segments, topics }:
       topics.flush();
       return next;
     });
+    if (at.phase === 'producers' && walk?.phase !== 'producers') sweptTo.set(at.topic, at.firstOffset);
     return walk !== undefined || shrink();
   }
 
   function visit(at: Walk, nowMs: number): Walk | undefined {
     const topic = topics.find(at.topic);
     if (!topic) return nextTopic(at.topic);
-    if (at.phase === 'producers') return sweepProducers(topic, at.after) ?? nextTopic(at.topic);
+    if (at.phase === 'producers') return sweepProducers(topic, at) ?? nextTopic(at.topic);
     if (sweepSegments(topic, nowMs)) return at;
-    if ((sweptTo.get(topic.id) ?? 1) === topic.firstOffset) return nextTopic(at.topic);
-    sweptTo.set(topic.id, topic.firstOffset);
-    return { topic: at.topic, phase: 'producers', after: '' };
+    const { firstOffset } = topic;
+    if ((sweptTo.get(at.topic) ?? 1) === firstOffset) return nextTopic(at.topic);
+    return { topic: at.topic, phase: 'producers', after: '', firstOffset };
   }
 
   /** Frees segments from the oldest on while they are trimmed or past retention; true if it stopped for the step's sake. */
   function sweepSegments(topic: TopicState, nowMs: number): boolean {
     for (let count = 0; count < STEP; count++) {
-      const segment = segments.find(topic.id, 0);
+      const segment = segments.first(topic.id);
       if (!segment || (segment.last_offset >= topic.firstOffset && !isExpired(topic, segment, nowMs))) return false;
       topics.change(topic);
       forgetIds(topic, segment);
@@ -103,15 +110,15 @@ export function createHousekeeping(db: Database, { transact, segments, topics }:
   /** A damaged segment goes as well: the ids that cannot be read in it stay behind, and nothing refers to them. */
   function readable(topic: TopicState, segment: SegmentRow): Uint8Array {
     try {
-      return segments.records(topic.id, topic.name, segment);
+      return segments.records(topic, segment);
     } catch (error) {
       if (!isDomainError(error)) throw error;
       return new Uint8Array();
     }
   }
 
-  function sweepProducers(topic: TopicState, after: string): Walk | undefined {
-    const rows = selectProducers.all(topic.id, after);
+  function sweepProducers(topic: TopicState, at: Walk): Walk | undefined {
+    const rows = selectProducers.all(topic.id, at.after);
     for (const { producer_id: producer, last_offset } of rows) {
       if (last_offset < topic.firstOffset) {
         deleteProducer.run(topic.id, producer);
@@ -121,12 +128,12 @@ export function createHousekeeping(db: Database, { transact, segments, topics }:
       }
     }
     const last = rows.at(-1);
-    return last && { topic: topic.name, phase: 'producers', after: last.producer_id };
+    return last && { ...at, after: last.producer_id };
   }
 
   function nextTopic(after: string): Walk | undefined {
     const topic = selectNextTopic.get(after);
-    return topic === undefined ? undefined : { topic, phase: 'segments', after: '' };
+    return topic === undefined ? undefined : { topic, phase: 'segments', after: '', firstOffset: 0 };
   }
 
   /** Gives free pages back to the file system; true if there are more. */

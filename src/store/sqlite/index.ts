@@ -12,6 +12,8 @@ import { createWriter } from './writer.js';
 export interface SqliteStoreOptions {
   /** Created if it is not there. One process at a time may use it. */
   readonly dataDir: string;
+  /** True: the store was restored from a backup, and tokens given since that was made are refused. Default: false. */
+  readonly newEpoch?: boolean;
   /**
    * Called once if the writer dies: what was under way has an unknown outcome, and the process must end with a
    * non-zero code; recovery is the same as after `kill -9`. Default: throws, uncaught.
@@ -47,7 +49,7 @@ function openLocked(options: SqliteStoreOptions, unlock: () => void): Store {
 
 function open(options: SqliteStoreOptions, unlock: () => void): Store {
   const file = path.join(options.dataDir, 'leat.db');
-  const epoch = prepare(file);
+  const epoch = prepare(file, options);
   const wakes = createWakes();
   const db = openForReading(file);
   const writer = createWriter(
@@ -78,10 +80,10 @@ function open(options: SqliteStoreOptions, unlock: () => void): Store {
   };
 }
 
-function prepare(file: string): string {
+function prepare(file: string, { newEpoch }: SqliteStoreOptions): string {
   const db = openForWriting(file);
   try {
-    return migrate(db);
+    return migrate(db, { newEpoch });
   } finally {
     db.close();
   }

@@ -2,7 +2,6 @@ import type { Change } from '../store.js';
 
 /** What a change costs besides its bytes, so that many small ones are bounded too. */
 const OVERHEAD = 512;
-const NOTHING = new Uint8Array();
 
 /** The change with bytes of its own, so that they can move to the writer's thread and callers may reuse theirs. */
 export function ownBytes(change: Change): Change {
@@ -25,16 +24,16 @@ export function ownBytes(change: Change): Change {
 
 /** Bytes that the change holds in memory, about. */
 export function changeSize(change: Change): number {
-  return OVERHEAD + eventBytes(change).byteLength;
+  return OVERHEAD + (eventBytes(change)?.byteLength ?? 0);
 }
 
-/** What can move to another thread without a copy. */
-export function transferables(change: Change): ArrayBuffer {
-  return eventBytes(change).buffer as ArrayBuffer;
+/** What can move to another thread without a copy; each can do so once. */
+export function transferables(changes: readonly Change[]): ArrayBuffer[] {
+  return changes.flatMap((change) => (eventBytes(change)?.buffer as ArrayBuffer | undefined) ?? []);
 }
 
-function eventBytes(change: Change): Uint8Array {
+function eventBytes(change: Change): Uint8Array | undefined {
   if (change.kind === 'append-events') return change.events.bytes;
   if (change.kind === 'put-user' || change.kind === 'remove-user') return change.event.bytes;
-  return NOTHING;
+  return undefined;
 }

@@ -23,7 +23,7 @@ export class PageBuilder {
   constructor(
     after: number,
     /** Nothing above this offset is looked at. */
-    private readonly last: number,
+    readonly last: number,
     private readonly limit: number,
     private readonly matcher: EventMatcher | undefined,
   ) {

@@ -4,7 +4,7 @@ import type { EventMatcher } from '../encoding/event-matcher.js';
 import type { Page, ReadOptions } from '../store.js';
 import { offsetBeyondHead } from './cursor-table.js';
 import { PageBuilder } from './page-builder.js';
-import type { SegmentRow, SegmentTable } from './segment-table.js';
+import { type SegmentRow, type SegmentTable, damaged } from './segment-table.js';
 
 export interface PageReader {
   readPage(topic: string, after: number, options: ReadOptions): Page;
@@ -68,19 +68,19 @@ export function createPageReader(db: Database, segments: SegmentTable): PageRead
     return { bytes: page.bytes(), count: page.count, scannedTo: page.scannedTo, head };
   }
 
-  function fill(page: PageBuilder, topic: string, { topic_id: id }: TopicBounds, matcher?: EventMatcher): void {
-    for (const segment of segments.iterate(id, page.scannedTo + 1)) {
+  function fill(page: PageBuilder, name: string, { topic_id: id }: TopicBounds, matcher?: EventMatcher): void {
+    const topic = { id, name };
+    for (const segment of segments.iterate(topic, page.scannedTo + 1)) {
+      const first = segment.last_offset - segment.count + 1;
+      if (first > page.scannedTo + 1) throw damaged(name, page.scannedTo + 1, first - 1);
       if (matcher && !mayMatch(matcher, segment)) page.skip(segment.last_offset);
-      else page.add(segments.records(id, topic, segment), firstOffset(segment), segment.last_offset);
-      if (!page.wantsMore) break;
+      else page.add(segments.records(topic, segment), first, segment.last_offset);
+      if (!page.wantsMore) return;
     }
+    throw damaged(name, page.scannedTo + 1, page.last);
   }
 
   return { readPage, bounds: (topic) => selectBounds.get(topic) };
-}
-
-function firstOffset(segment: SegmentRow): number {
-  return segment.last_offset - segment.count + 1;
 }
 
 function mayMatch(matcher: EventMatcher, segment: SegmentRow): boolean {

@@ -62,7 +62,7 @@ export function createReader(db: Database): Pick<Store, ReadMethods> {
     // Times never decrease, so the first segment that ends at or after the time is found by halving.
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
-      const segment = segments.find(id, middle);
+      const segment = segments.find({ id, name: topic }, middle);
       if (!segment) break;
       if (segment.last_time < timeMs) {
         low = segment.last_offset + 1;
@@ -71,7 +71,9 @@ export function createReader(db: Database): Pick<Store, ReadMethods> {
         high = Math.min(middle, segment.last_offset - segment.count + 1);
       }
     }
-    return found ? Math.max(first, offsetInSegment(segments.records(id, topic, found), found, timeMs)) : head + 1;
+    return found
+      ? Math.max(first, offsetInSegment(segments.records({ id, name: topic }, found), found, timeMs))
+      : head + 1;
   });
 
   /** A read as the port wants it: asynchronous, with errors of the store's family. */

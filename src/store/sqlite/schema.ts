@@ -10,7 +10,7 @@ const APPLICATION_ID = 0x4c656174;
  * Each entry brings the database from version n to n + 1 and is never changed after a release.
  *
  * `segments.position` is topic_id * 2^40 + the segment's last offset: one B-tree in the order of reading, found by one
- * seek, without a second index. That bounds a store to 2^23 topics and a topic to 2^40 offsets (topic-state.ts checks).
+ * seek, without a second index. That bounds a store to 2^23 topics and a topic to 2^40 offsets (topic-table.ts checks).
  * `producer_runs` maps a producer's sequence to offsets: a row only where their difference changes, so a producer that
  * is alone on its topic has one, and any resend can be compared with what is stored.
  */
@@ -40,6 +40,7 @@ const MIGRATIONS: readonly string[] = [
     last_time INTEGER NOT NULL,
     types TEXT,
     checksum INTEGER NOT NULL,
+    header_checksum INTEGER NOT NULL,
     records BLOB NOT NULL
   );
 
@@ -109,6 +110,8 @@ function tune(db: Database.Database): Database.Database {
   db.pragma('synchronous = FULL');
   db.pragma('cache_size = -32768');
   db.pragma('journal_size_limit = 67108864');
+  // What is trimmed or deleted is overwritten where that costs no further write: personal data ends on the disk too.
+  db.pragma('secure_delete = FAST');
   return db;
 }
 
@@ -120,14 +123,13 @@ export function openForReading(file: string): Database.Database {
 }
 
 /** Creates the database or brings it to this version, and returns the store's epoch. */
-export function migrate(db: Database.Database): string {
+export function migrate(db: Database.Database, { newEpoch = false } = {}): string {
   const version = versionOf(db);
   db.transaction(() => {
     for (const migration of MIGRATIONS.slice(version)) db.exec(migration);
     db.pragma(`user_version = ${MIGRATIONS.length}`);
     db.pragma(`application_id = ${APPLICATION_ID}`);
-    db.prepare('INSERT OR IGNORE INTO meta (key, value) VALUES (?, ?)').run(
-      'epoch',
+    db.prepare(`INSERT OR ${newEpoch ? 'REPLACE' : 'IGNORE'} INTO meta (key, value) VALUES ('epoch', ?)`).run(
       randomBytes(9).toString('base64url'),
     );
   }).immediate();

@@ -20,9 +20,19 @@ export interface SegmentRow {
   readonly last_time: number;
   /** JSON array of the types that occur; null: unknown. */
   readonly types: string | null;
+  /** Of the records. */
+  readonly checksum: number;
+  /** Of all of the row that is not records, its key included. */
+  readonly header_checksum: number;
 }
 
-const COLUMNS = 'position - :base AS last_offset, count, size, first_time, last_time, types';
+/** The topic that a segment belongs to. */
+export interface SegmentTopic {
+  readonly id: number;
+  readonly name: string;
+}
+
+const COLUMNS = 'position - :base AS last_offset, count, size, first_time, last_time, types, checksum, header_checksum';
 
 /** Rows of `segments`, for both threads; only the writer's thread calls `append` and `remove`. */
 export class SegmentTable {
@@ -35,31 +45,37 @@ export class SegmentTable {
     this.selectAfter = db.prepare<{ base: bigint; from: bigint; to: bigint }, SegmentRow>(
       `SELECT ${COLUMNS} FROM segments WHERE position BETWEEN :from AND :to ORDER BY position`,
     );
-    this.selectRecords = db.prepare<[bigint], { records: Buffer; checksum: number }>(
-      'SELECT records, checksum FROM segments WHERE position = ?',
-    );
+    this.selectRecords = db.prepare<[bigint], Buffer>('SELECT records FROM segments WHERE position = ?').pluck();
     this.insert = db.prepare(
-      `INSERT INTO segments (position, count, size, first_time, last_time, types, checksum, records)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO segments
+         (position, count, size, first_time, last_time, types, checksum, header_checksum, records)
+       VALUES
+         (:position, :count, :size, :first_time, :last_time, :types, :checksum, :header_checksum, :records)`,
     );
     this.delete = db.prepare('DELETE FROM segments WHERE position = ?');
   }
 
-  /** The segment that holds `offset`, or the next one; undefined beyond the last. */
-  find(topicId: number, offset: number): SegmentRow | undefined {
-    return this.selectAfter.get(range(topicId, offset));
+  /** The segment that holds `offset`, or the next one; undefined beyond the last. Errors: as `records`. */
+  find(topic: SegmentTopic, offset: number): SegmentRow | undefined {
+    const segment = this.selectAfter.get(range(topic.id, offset));
+    return segment && verified(topic, segment);
   }
 
-  /** Segments from the one that holds `offset` on, in order. Close the iterator (break) before the next call. */
-  iterate(topicId: number, offset: number): IterableIterator<SegmentRow> {
-    return this.selectAfter.iterate(range(topicId, offset));
+  /** The first segment of a topic as it is, for those who remove it, damaged or not. */
+  first(topicId: number): SegmentRow | undefined {
+    return this.selectAfter.get(range(topicId, 0));
+  }
+
+  /** Segments from the one that holds `offset` on, in order. Errors: as `records`. */
+  *iterate(topic: SegmentTopic, offset: number): Generator<SegmentRow, void, undefined> {
+    for (const segment of this.selectAfter.iterate(range(topic.id, offset))) yield verified(topic, segment);
   }
 
   /** The records of a segment, verified. Errors: `data-loss` CHECKSUM_MISMATCH {topic, first_offset, last_offset}. */
-  records(topicId: number, topic: string, segment: SegmentRow): Buffer {
-    const row = this.selectRecords.get(segmentPosition(topicId, segment.last_offset));
-    if (row?.records.length === segment.size && crc32c(row.records) === row.checksum) return row.records;
-    throw damaged(topic, segment);
+  records(topic: SegmentTopic, segment: SegmentRow): Buffer {
+    const records = this.selectRecords.get(segmentPosition(topic.id, segment.last_offset));
+    if (records?.length === segment.size && crc32c(records) === segment.checksum) return records;
+    throw damaged(topic.name, segment.last_offset - segment.count + 1, segment.last_offset);
   }
 
   /** Stores events that follow one another as full segments, and returns how many bytes they take. */
@@ -84,17 +100,30 @@ export class SegmentTable {
     const records = Buffer.allocUnsafe(size);
     let pos = 0;
     for (const event of events) pos = writeRecordEntry(records, pos, event, event.source, event.start, event.end);
-    this.insert.run(
-      segmentPosition(topicId, last.offset),
-      events.length,
+    const segment = {
+      last_offset: last.offset,
+      count: events.length,
       size,
-      first.commitTimeMs,
-      last.commitTimeMs,
-      typesOf(events),
-      crc32c(records),
-      records,
-    );
+      first_time: first.commitTimeMs,
+      last_time: last.commitTimeMs,
+      types: typesOf(events),
+      checksum: crc32c(records),
+    };
+    const { last_offset: _, ...columns } = segment;
+    const position = segmentPosition(topicId, last.offset);
+    this.insert.run({ ...columns, position, header_checksum: headerChecksum(topicId, segment), records });
   }
+}
+
+/** Readers skip segments by what stands beside the records, so that is guarded as well. */
+function headerChecksum(topicId: number, segment: Omit<SegmentRow, 'header_checksum'>): number {
+  const { last_offset, count, size, first_time, last_time, types, checksum } = segment;
+  return crc32c(JSON.stringify([topicId, last_offset, count, size, first_time, last_time, types, checksum]));
+}
+
+function verified(topic: SegmentTopic, segment: SegmentRow): SegmentRow {
+  if (segment.header_checksum === headerChecksum(topic.id, segment)) return segment;
+  throw damaged(topic.name, segment.last_offset, segment.last_offset);
 }
 
 function range(topicId: number, offset: number): { base: bigint; from: bigint; to: bigint } {
@@ -122,13 +151,13 @@ function typesOf(events: readonly PendingEvent[]): string | null {
   return types.length > MAX_TYPES_LENGTH ? null : types;
 }
 
-function damaged(topic: string, segment: SegmentRow): DomainError {
-  const first = segment.last_offset - segment.count + 1;
+/** The error of stored events that are damaged or missing. */
+export function damaged(topic: string, first: number, last: number): DomainError {
   return new DomainError(
     'data-loss',
     'CHECKSUM_MISMATCH',
-    `topic "${topic}": the stored events ${first} to ${segment.last_offset} are damaged: ` +
-      `restore a backup, or go on after offset ${segment.last_offset}`,
-    { metadata: { topic, first_offset: `${first}`, last_offset: `${segment.last_offset}` } },
+    `topic "${topic}": the stored events ${first} to ${last} are damaged: ` +
+      `restore a backup, or go on after offset ${last}`,
+    { metadata: { topic, first_offset: `${first}`, last_offset: `${last}` } },
   );
 }

@@ -2,6 +2,7 @@ import { enterEvent, readCommitTime } from '../encoding/event-record.js';
 import { nextInRun } from '../encoding/event-run.js';
 import { sameEvent } from '../encoding/same-event.js';
 import { WireReader } from '../encoding/wire.js';
+import { segmentPosition } from './position.js';
 import type { SegmentTable } from './segment-table.js';
 import type { PendingEvent, TopicState } from './topic-table.js';
 
@@ -10,15 +11,18 @@ export interface StoredEvent {
   readonly commitTimeMs: number;
 }
 
-/** Finds events that are already there, to compare retries with them. The last segment that was read stays at hand. */
+/** Segments that stay at hand within a transaction: retries may come in any order. 4 MiB, about. */
+const KEPT_SEGMENTS = 64;
+
+/** Finds events that are already there, to compare retries with them. */
 export class StoredEvents {
-  private last: { topicId: number; firstOffset: number; events: StoredEvent[] } | undefined;
+  private readonly kept = new Map<bigint, StoredEvent[]>();
 
   constructor(private readonly segments: SegmentTable) {}
 
   /** Call before a transaction: what was read before may have been trimmed since. */
   reset(): void {
-    this.last = undefined;
+    this.kept.clear();
   }
 
   get(topic: TopicState, offset: number): StoredEvent | undefined {
@@ -38,18 +42,20 @@ export class StoredEvents {
   }
 
   private fromSegment(topic: TopicState, offset: number): StoredEvent | undefined {
-    const at = this.last?.topicId === topic.id ? offset - this.last.firstOffset : -1;
-    const known = at < 0 ? undefined : this.last?.events[at];
-    return known ?? this.load(topic, offset);
+    const segment = this.segments.find(topic, offset);
+    if (!segment) return undefined;
+    const key = segmentPosition(topic.id, segment.last_offset);
+    const events = this.kept.get(key) ?? splitRecords(this.segments.records(topic, segment));
+    this.keep(key, events);
+    return events[offset - (segment.last_offset - segment.count + 1)];
   }
 
-  private load(topic: TopicState, offset: number): StoredEvent | undefined {
-    const segment = this.segments.find(topic.id, offset);
-    if (!segment) return undefined;
-    const events = splitRecords(this.segments.records(topic.id, topic.name, segment));
-    const firstOffset = segment.last_offset - segment.count + 1;
-    this.last = { topicId: topic.id, firstOffset, events };
-    return events[offset - firstOffset];
+  /** The segment that was not asked for the longest goes first. */
+  private keep(key: bigint, events: StoredEvent[]): void {
+    this.kept.delete(key);
+    this.kept.set(key, events);
+    const [oldest] = this.kept.keys();
+    if (this.kept.size > KEPT_SEGMENTS && oldest !== undefined) this.kept.delete(oldest);
   }
 }
 

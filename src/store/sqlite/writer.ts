@@ -54,11 +54,7 @@ export function createWriter(options: WriterOptions, events: WriterEvents) {
     if (batch.length === 0) return;
     inFlight.push(batch);
     const units = batch.map(({ unit }) => unit);
-    post({ units }, new Set(units.flatMap(({ changes }) => changes.map(transferables))));
-  }
-
-  function post(request: WriterRequest, transfer: ReadonlySet<ArrayBuffer> = new Set()): void {
-    worker.postMessage(request, [...transfer]);
+    worker.postMessage({ units } satisfies WriterRequest, transferables(units.flatMap(({ changes }) => changes)));
   }
 
   function onReply(reply: WriterReply): void {
@@ -84,7 +80,7 @@ export function createWriter(options: WriterOptions, events: WriterEvents) {
   async function close(): Promise<void> {
     refusal ??= storeClosed();
     if (!isDead && (inFlight.length > 0 || !queue.isEmpty)) await new Promise<void>((resolve) => (onIdle = resolve));
-    if (!isDead) post({ close: true });
+    if (!isDead) worker.postMessage({ close: true } satisfies WriterRequest);
     await closed;
     isDead = true;
     await worker.terminate();
