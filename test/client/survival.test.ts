@@ -16,6 +16,8 @@ import { makeTempDir } from '../support/temp-dir.js';
 /** How long the service has a hard time. The longer form: `LEAT_SURVIVAL_SECONDS=300 npm test -- survival`. */
 const SECONDS = Number(process.env.LEAT_SURVIVAL_SECONDS ?? 20);
 const TOPIC = 'survival';
+/** Those who wait for long are not there when it is hard. */
+const backoff = { maxMs: 300 };
 const WRITERS = ['named', 'fresh', 'ids'] as const;
 
 type Writer = (typeof WRITERS)[number];
@@ -82,7 +84,8 @@ async function rage(until: number): Promise<void> {
 
 /** Events until somebody says that it is enough; each tells its writer and its number. */
 async function* source(writer: Writer, isEnough: () => boolean): AsyncGenerator<PublishInput> {
-  for (let number = 1; !isEnough(); number++) {
+  // Some come after all the trouble, if there was none of them before.
+  for (let number = 1; number <= 200 || !isEnough(); number++) {
     const text = `${number}:`.padEnd((number * 7919) % 600, 'x');
     yield { id: `${writer}-${number}`, type: writer, subject: `${number}`, payload: { $case: 'text', value: text } };
     // A burst, then a pause: batches of all sizes.
@@ -108,7 +111,7 @@ async function follow(total: Promise<bigint>, cursor: string): Promise<Transcrip
     endIfComplete();
   });
   try {
-    const options = { onState, signal: stop.signal, checkpoint: { cursor }, saveIntervalMs: 100 };
+    const options = { onState, signal: stop.signal, checkpoint: { cursor }, saveIntervalMs: 100, backoff };
     for await (const event of client.follow(TOPIC, options)) {
       transcript.events.push(event);
       last = event.offset;
@@ -139,6 +142,7 @@ describe('a service that is killed, restarted, drained and cut', () => {
           ...(writer === 'ids' ? { by: 'id' } : {}),
           callBytes: 256 << 10,
           callMs: 200,
+          backoff,
         }),
       );
       const results: Promise<PublishResult[]> = Promise.all(publishing);
