@@ -1,6 +1,7 @@
 import type { Bench } from '../harness/bench.js';
 import { append } from './append.js';
 import { loop } from './loop.js';
+import { memory } from './memory.js';
 import { publish } from './publish.js';
 import { replay } from './replay.js';
 import { rtt } from './rtt.js';
@@ -8,4 +9,4 @@ import { tail } from './tail.js';
 import { unary } from './unary.js';
 
 /** All benches, in the order of `all`. */
-export const benches: readonly Bench[] = [append, publish, replay, tail, unary, rtt, loop];
+export const benches: readonly Bench[] = [append, publish, replay, tail, unary, rtt, memory, loop];

@@ -5,6 +5,8 @@ import { ensureSystemTopics } from '../../src/domain/topics/system-topics.js';
 import { createLeatServer } from '../../src/server/leat-server.js';
 import { leatServices } from '../../src/server/services.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
+import type { Store } from '../../src/store/store.js';
+import { sampleRun } from '../load/events.js';
 import { playRole, roleOptions } from '../processes/play-role.js';
 import { cpuSeconds } from '../processes/usage.js';
 
@@ -12,23 +14,30 @@ export interface LeatServerOptions {
   readonly dataDir: string;
   /** As of `leat serve`. */
   readonly flags?: Readonly<Record<string, unknown>>;
+  /** The disk takes nothing from callers, as if it hung. Default: false. */
+  readonly stopsWriting?: boolean;
 }
 
 /** The whole service as `leat serve` puts it together, its log written to /dev/null. */
-async function startLeatServer({ dataDir, flags }: LeatServerOptions) {
+async function startLeatServer({ dataDir, flags, stopsWriting = false }: LeatServerOptions) {
   const ports = { listen: '127.0.0.1:0', 'http-listen': '127.0.0.1:0' };
   const config = loadConfig({ flags: { 'data-dir': dataDir, ...ports, ...flags } });
   const log = pino({ level: config.logLevel, base: undefined }, pino.destination({ dest: '/dev/null', sync: true }));
   const store = await openSqliteStore({ dataDir });
   await ensureSystemTopics(store, { maxAgeMs: config.sysMaxAge });
-  const server = createLeatServer({ config, log, services: leatServices({ config, store }) });
+  const served: Store = stopsWriting ? { ...store, write: () => new Promise(() => undefined) } : store;
+  const server = createLeatServer({ config, log, services: leatServices({ config, store: served }) });
   collectDefaultMetrics({ register: server.registry });
   const { grpcPort } = await server.start();
   return {
     port: () => grpcPort,
     cpuSeconds,
     residentBytes: () => process.memoryUsage.rss(),
-    headOf: async (topic: string) => (await store.topic(topic))?.headOffset ?? 0,
+    async fill({ topic, count, payloadBytes }: { topic: string; count: number; payloadBytes: number }) {
+      const events = sampleRun(1, payloadBytes);
+      const append = () => store.write([{ kind: 'append-events', topic, author: '', events }]);
+      await Promise.all(Array.from({ length: count }, append));
+    },
   };
 }
 
