@@ -1,6 +1,6 @@
 import type { Database } from 'better-sqlite3';
 import { DomainError } from '../../domain/errors.js';
-import { type EventKey, readEventKey } from '../encoding/event-fields.js';
+import { type EventKey, createEventKeyReader } from '../encoding/event-fields.js';
 import { nextInRun } from '../encoding/event-run.js';
 import { MalformedBytes, WireReader } from '../encoding/wire.js';
 import type { AppendEvents, AppendResult } from '../store.js';
@@ -117,11 +117,13 @@ export class Appender {
 /** A run is checked before it comes here; one that is none fails its unit, and must not end the writer. */
 function splitRun({ events: { bytes, count } }: AppendEvents): RunEvent[] {
   const reader = new WireReader(bytes);
+  const keyOf = createEventKeyReader(bytes);
   const events: RunEvent[] = [];
   try {
     while (reader.pos < bytes.length) {
       const end = nextInRun(reader);
-      events.push({ ...readEventKey(bytes, reader.pos, end), start: reader.pos, end });
+      const { id, type } = keyOf(reader.pos, end);
+      events.push({ id, type, start: reader.pos, end });
       reader.pos = end;
     }
   } catch (error) {
