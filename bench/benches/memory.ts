@@ -12,8 +12,11 @@ const MAX_GROWTH = { atMost: 256 };
 const NAIVE_MAX_GROWTH_BYTES = 1024 * MIB;
 const PAYLOAD_BYTES = 4096;
 const BYTES_EACH = 4 * MIB;
+/** About: 16 events. */
+const BATCH_BYTES = 16 * PAYLOAD_BYTES;
 
 const READERS = { leat: 'leat, stopped readers', naive: 'naive nice-grpc, stopped readers (ended at 1 GiB)' };
+const CUT_SHORT = 'leat, publish streams that stopped within a batch';
 const WRITERS = { leat: 'leat, publishing into a stopped disk', naive: 'naive nice-grpc, the same (ended at 1 GiB)' };
 
 /** Every sample is taken from a process that just started, since memory that was used once stays resident. */
@@ -25,11 +28,12 @@ export const memory: Bench = {
     { ours: READERS.leat, peer: READERS.naive },
     { ours: WRITERS.leat, peer: WRITERS.naive },
   ],
-  limits: { [READERS.leat]: MAX_GROWTH, [WRITERS.leat]: MAX_GROWTH },
+  limits: { [READERS.leat]: MAX_GROWTH, [CUT_SHORT]: MAX_GROWTH, [WRITERS.leat]: MAX_GROWTH },
   open: async (settings) => [
     contestant(READERS.leat, (scope) => leatReaders(scope, settings)),
     contestant(READERS.naive, (scope) => naiveReaders(scope, settings)),
-    contestant(WRITERS.leat, (scope) => leatWriters(scope, settings)),
+    contestant(CUT_SHORT, (scope) => leatWriters(scope, settings, false)),
+    contestant(WRITERS.leat, (scope) => leatWriters(scope, settings, true)),
     contestant(WRITERS.naive, (scope) => naiveWriters(scope, settings)),
   ],
 };
@@ -67,16 +71,12 @@ async function naiveReaders(scope: Scope, settings: Settings): Promise<number> {
   return growthOf(server, () => stopper.ask('openReaders', { path, topic: '', count, events }));
 }
 
-async function leatWriters(scope: Scope, settings: Settings): Promise<number> {
+/** With a disk that hangs; or with clients that stop, after two batches and a part of the next. */
+async function leatWriters(scope: Scope, settings: Settings, stopsWriting: boolean): Promise<number> {
   const { count } = sizes(settings);
-  const [server, stopper] = await leatServer(scope, true);
-  const order = {
-    shape: 'batches',
-    topic: 'bench/held',
-    count,
-    bytesEach: BYTES_EACH,
-    payloadBytes: PAYLOAD_BYTES,
-  } as const;
+  const [server, stopper] = await leatServer(scope, stopsWriting);
+  const bytesEach = stopsWriting ? BYTES_EACH : 2.5 * BATCH_BYTES;
+  const order = { shape: 'batches', topic: 'bench/held', count, bytesEach, payloadBytes: PAYLOAD_BYTES } as const;
   return growthOf(server, () => stopper.ask('openWriters', { path: '/leat.v1.EventService/PublishEvents', ...order }));
 }
 

@@ -1,6 +1,12 @@
 import { EventEmitter, on } from 'node:events';
 import { type ServiceImplementation, createServer } from 'nice-grpc';
 import type { Event } from '../../gen/leat/v1/event.js';
+import {
+  GetUserResponse,
+  type User,
+  UserServiceDefinition,
+  type UserServiceImplementation,
+} from '../../gen/leat/v1/user_service.js';
 import { sampleEvent } from '../load/events.js';
 import { openDatabase } from '../peers/open-database.js';
 import { PlainEventsDefinition } from '../peers/plain-definition.js';
@@ -18,6 +24,7 @@ async function startPlainServer({ dataDir }: PlainServerOptions) {
   const table = createPlainTable(db);
   const emitter = new EventEmitter().setMaxListeners(0);
   let emitted = 0n;
+  let user: User | undefined;
 
   const handlers: ServiceImplementation<typeof PlainEventsDefinition> = {
     async publish(events) {
@@ -59,13 +66,19 @@ async function startPlainServer({ dataDir }: PlainServerOptions) {
     },
   };
 
+  const { getUser } = UserServiceDefinition.methods;
+  const users: Pick<UserServiceImplementation, 'getUser'> = { getUser: async () => ({ user }) };
+
   const server = createServer();
   server.add(PlainEventsDefinition, handlers);
+  server.add({ ...UserServiceDefinition, methods: { getUser } }, users);
   const port = await server.listen('127.0.0.1:0');
   return {
     port: () => port,
     cpuSeconds,
     residentBytes: () => process.memoryUsage.rss(),
+    /** What GetUser answers from now on: an encoded GetUserResponse. */
+    answerWith: (bytes: Uint8Array) => void (user = GetUserResponse.decode(bytes).user),
     fill: db.transaction((count: number) => {
       for (let index = 0; index < count; index++) table.insert(sampleEvent(index));
     }) as (count: number) => void,

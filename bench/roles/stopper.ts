@@ -60,7 +60,7 @@ const commands = {
     }
   },
 
-  /** Writers who send as much as they may, up to `bytesEach`, and never half-close. */
+  /** Writers who send as much as they may, up to `bytesEach`, wherever in a message that is, and never half-close. */
   async openWriters({ path, shape, topic, count, bytesEach, payloadBytes }: WritersOrder): Promise<void> {
     const events = Buffer.concat(encodedEvents(BATCH, payloadBytes).map((event) => frame(event)));
     for (let index = 0; index < count; index++) {
@@ -69,7 +69,8 @@ const commands = {
       // A chunk more when the one before is gone: what is held back is held back here as little as there.
       const write = () => {
         if (sent >= bytesEach) return;
-        const chunk = shape === 'batches' ? batches() : events;
+        const whole = shape === 'batches' ? batches() : events;
+        const chunk = whole.subarray(0, bytesEach - sent);
         sent += chunk.length;
         stream.write(chunk, () => setImmediate(write));
       };
