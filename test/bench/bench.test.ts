@@ -1,0 +1,53 @@
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from '@jest/globals';
+import { benches } from '../../bench/benches/index.js';
+import type { BenchResult } from '../../bench/harness/result.js';
+
+const main = path.resolve(import.meta.dirname, '../../bench/main.js');
+
+async function bench(...args: string[]) {
+  return promisify(execFile)(process.execPath, [main, ...args]);
+}
+
+const spread = { median: expect.any(Number), min: expect.any(Number), max: expect.any(Number) };
+
+describe('npm run bench', () => {
+  it.each(['append', 'publish', 'loop'])(
+    '%s --quick --json prints one object with all that is compared',
+    async (name) => {
+      const { stdout, stderr } = await bench(name, '--quick', '--json');
+      const result = JSON.parse(stdout) as BenchResult;
+      const { unit, comparisons = [] } = benches.find((one) => one.name === name) ?? {};
+      expect(Object.keys(result)).toEqual(['name', 'unit', 'variants', 'ratios']);
+      expect(result).toMatchObject({ name, unit });
+      expect(Object.keys(result.ratios)).toEqual(comparisons.map(({ ours, peer }) => `${ours} / ${peer}`));
+      for (const { ours, peer } of comparisons) {
+        expect(result.variants[ours]).toEqual(spread);
+        expect(result.variants[peer]).toEqual(spread);
+        expect(result.ratios[`${ours} / ${peer}`]).toBeGreaterThan(0);
+      }
+      for (const { median, min, max } of Object.values(result.variants)) {
+        expect(min).toBeGreaterThan(0);
+        expect(median).toBeGreaterThanOrEqual(min);
+        expect(max).toBeGreaterThanOrEqual(median);
+      }
+      expect(stderr).toContain(`${name}: round 1 of 1`);
+    },
+  );
+
+  it('refuses a name that is no bench, and says which there are', async () => {
+    await expect(bench('nothing')).rejects.toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringContaining(`there are: all, ${benches.map(({ name }) => name).join(', ')}`),
+    });
+  });
+
+  it('explains itself, with examples', async () => {
+    const { stdout } = await bench('--help');
+    for (const { name, summary } of benches) expect(stdout).toMatch(new RegExp(`${name} +${summary}`));
+    expect(stdout).toContain('Examples:');
+  });
+});
