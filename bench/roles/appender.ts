@@ -21,32 +21,25 @@ type Append = (order: AppendOrder) => Promise<number>;
 
 const kinds = { leat: appendToStore, bare: appendToFile, rows: insertRows };
 
-/** One unit a commit: with two under way, as of a stream, the next one is on its way while one commits. */
-const IN_FLIGHT = 2;
-
+/** One after the other: of writes that are under way together the store would make one commit. */
 async function appendToStore(dataDir: string): Promise<Append> {
   const store = await openSqliteStore({ dataDir });
   const nextSequences = new Map<string, number>();
   return async ({ eventsPerCommit, seconds }) => {
     const events = sampleRun(eventsPerCommit);
     const topic = `bench/append-${eventsPerCommit}`;
-    const append = async () => {
-      const firstSequence = nextSequences.get(topic) ?? 1;
-      nextSequences.set(topic, firstSequence + eventsPerCommit);
-      const producer = { producerId: 'bench', firstSequence };
-      await store.write([{ kind: 'append-events', topic, author: '', events, producer }]);
-    };
-    return rateOf(eventsPerCommit, seconds, async (isOver) => {
+    let nextSequence = nextSequences.get(topic) ?? 1;
+    const rate = await rateOf(eventsPerCommit, seconds, async (isOver) => {
       let commits = 0;
-      const write = async () => {
-        while (!isOver()) {
-          await append();
-          commits++;
-        }
-      };
-      await Promise.all(Array.from({ length: IN_FLIGHT }, write));
+      for (; !isOver(); commits++) {
+        const producer = { producerId: 'bench', firstSequence: nextSequence };
+        await store.write([{ kind: 'append-events', topic, author: '', events, producer }]);
+        nextSequence += eventsPerCommit;
+      }
       return commits;
     });
+    nextSequences.set(topic, nextSequence);
+    return rate;
   };
 }
 
