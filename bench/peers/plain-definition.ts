@@ -41,6 +41,15 @@ export const PlainEventsDefinition = {
       responseStream: false,
       options: {},
     },
+    /** Emits once it is stored, in a commit of its own. */
+    storeAndEmit: {
+      name: 'StoreAndEmit',
+      requestType: Event,
+      requestStream: false,
+      responseType: PublishEventResponse,
+      responseStream: false,
+      options: {},
+    },
     watch: {
       name: 'Watch',
       requestType: ListEventsRequest,

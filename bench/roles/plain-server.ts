@@ -56,6 +56,11 @@ async function startPlainServer({ dataDir }: PlainServerOptions) {
       emitter.emit('event', event, ++emitted);
       return { offset: emitted };
     },
+    async storeAndEmit(event) {
+      table.insert(event);
+      emitter.emit('event', event, ++emitted);
+      return { offset: emitted };
+    },
     async *watch(_, context) {
       const { signal, header } = context;
       const events = on(emitter, 'event', { signal });
