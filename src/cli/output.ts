@@ -5,6 +5,8 @@ import { execute, throwIfAborted } from 'abort-controller-x';
 export interface Output {
   /** Resolves when there is room for more; so a slow pipe slows the reader down, and nothing piles up here. */
   write(text: string, signal?: AbortSignal): Promise<void>;
+  /** Resolves when the text has left this process; rejects with AbortError if its reader is gone and `signal` says so. */
+  deliver(text: string, signal: AbortSignal): Promise<void>;
 }
 
 /**
@@ -31,6 +33,18 @@ export function createOutput(stream: Writable, onClosed: () => void): Output {
       if (!closed && failures.length === 0 && !stream.write(text)) await waitForRoom(stream, signal);
       const [failure] = failures;
       if (failure !== undefined) throw failure;
+    },
+    async deliver(text, signal) {
+      throwIfAborted(signal);
+      const error = await execute<NodeJS.ErrnoException | null | undefined>(signal, (resolve) => {
+        stream.write(text, resolve);
+        return () => undefined;
+      });
+      // The stream tells its listeners later, and whoever called must know now.
+      if (error) onError(error);
+      const [failure] = failures;
+      if (failure !== undefined) throw failure;
+      throwIfAborted(signal);
     },
   };
 }

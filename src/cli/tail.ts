@@ -8,6 +8,7 @@ import { formatCloudEvent } from './cloud-event.js';
 import { formatEvent } from './format-event.js';
 import { collect, parseCount, parseFrom, parsePair, parseUntil } from './parse-values.js';
 import type { GlobalOptions, Session } from './session.js';
+import { tailFromPlace } from './tail-from-place.js';
 
 interface TailOptions extends GlobalOptions {
   readonly from?: Start;
@@ -19,6 +20,8 @@ interface TailOptions extends GlobalOptions {
   readonly until?: ListEventsRequest['end'];
   readonly follow?: boolean;
   readonly json?: boolean;
+  readonly checkpoint?: string;
+  readonly cursor?: string;
 }
 
 export function addTailCommand(program: Command, session: Session): void {
@@ -28,7 +31,9 @@ export function addTailCommand(program: Command, session: Session): void {
     .description(
       'Prints the events of TOPIC, one a line: offset, commit time, type, payload. Without --from and --last it begins\n' +
         'with the first event that is kept; without --follow it ends at the last one. A followed topic goes on where it\n' +
-        'was after a lost connection or a restarted server, with nothing lost and nothing twice. Ctrl-C ends it.',
+        'was after a lost connection or a restarted server, with nothing lost and nothing twice. Ctrl-C ends it.\n' +
+        'With --checkpoint or --cursor the next run goes on where this one ended; after a crash the last events may be\n' +
+        'printed again, and none is left out.',
     )
     .argument('<topic>', 'for example "orders/eu" or "sys/users"')
     .addOption(
@@ -42,6 +47,13 @@ export function addTailCommand(program: Command, session: Session): void {
     .option('--attribute <key=value>', 'only with this attribute; may be repeated', parsePair)
     .option('--limit <n>', 'end after N events; 0 is no limit', parseCount)
     .option('--until <place>', 'end before this offset or time', parseUntil)
+    .addOption(
+      new Option(
+        '--checkpoint <file>',
+        'go on from the place in FILE if it is there, and keep the place in it',
+      ).conflicts('cursor'),
+    )
+    .option('--cursor <name>', 'the same with a named cursor of the topic, which the server keeps')
     .option('-f, --follow', 'stay, and print what is new')
     .option('--json', 'print CloudEvents 1.0 JSON, one object a line')
     .addHelpText('after', examples)
@@ -56,32 +68,48 @@ Examples:
   $ leat tail orders --follow --type 'order.*'
   $ leat tail orders --from 2026-01-31T12:00:00Z --until 2026-02-01
   $ leat tail orders --json | jq -r 'select(.data.total > 100) | .id'
-  $ leat tail sys/users --from now --follow`;
+  $ leat tail sys/users --from now --follow
+  $ leat tail orders --follow --checkpoint orders.place
+  $ leat tail orders --cursor billing --json`;
 
 async function tail(session: Session, topic: string, options: TailOptions): Promise<void> {
-  const { signal, terminal } = session;
+  const { signal } = session;
   const onSetback = (setback: Setback) => session.notice(describeSetback(setback));
   // Somebody who follows wants to see the server come back; an export that cannot end should fail.
-  const settings = { signal, onSetback, maxFirstAttempts: 1, maxAttempts: options.follow ? Infinity : 10 };
-  const { events } = session.client(options);
+  const settings = { signal, onSetback, maxAttempts: options.follow ? Infinity : 10 };
+  const client = session.client(options);
   let resumeToken = '';
   try {
-    for await (const page of readPages(events, listRequest(topic, options), settings)) {
+    if (options.checkpoint !== undefined || options.cursor !== undefined) {
+      const write = (record: EventRecord) =>
+        session.output.deliver(`${formatRecord(topic, record, options.json)}\n`, signal);
+      return await tailFromPlace(client, topic, options, { ...settings, live: options.follow ?? false }, write);
+    }
+    const { events } = client;
+    for await (const page of readPages(events, listRequest(topic, options), { ...settings, maxFirstAttempts: 1 })) {
       await print(session, topic, page.records, options.json);
       ({ resumeToken } = page);
     }
   } catch (error) {
     if (!isAbortError(error) || !options.follow) throw error;
-    const interactive = terminal.stderr.isTTY === true && !session.outputClosed();
-    if (interactive && resumeToken !== '')
-      session.notice(`go on with: leat tail ${topic} --follow --from ${resumeToken}`);
+    tellWhereToGoOn(session, topic, resumeToken);
   }
+}
+
+function tellWhereToGoOn(session: Session, topic: string, resumeToken: string): void {
+  const interactive = session.terminal.stderr.isTTY === true && !session.outputClosed();
+  if (interactive && resumeToken !== '')
+    session.notice(`go on with: leat tail ${topic} --follow --from ${resumeToken}`);
 }
 
 async function print({ output, signal }: Session, topic: string, records: readonly EventRecord[], json?: boolean) {
   if (records.length === 0) return;
-  const lines = records.map((record) => (json ? formatCloudEvent(topic, record) : formatEvent(record)));
+  const lines = records.map((record) => formatRecord(topic, record, json));
   await output.write(`${lines.join('\n')}\n`, signal);
+}
+
+function formatRecord(topic: string, record: EventRecord, json?: boolean): string {
+  return json ? formatCloudEvent(topic, record) : formatEvent(record);
 }
 
 function listRequest(topic: string, options: TailOptions): DeepPartial<ListEventsRequest> {

@@ -1,0 +1,56 @@
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { parseCheckpoint } from '../client/follow/checkpoint.js';
+import type { CheckpointStore } from '../client/index.js';
+import { CliError, exitCodes, usageError } from './cli-error.js';
+
+export interface CheckpointFile extends CheckpointStore {
+  /** Why the last save failed, if it did, in words for the user. */
+  readonly failure: CliError | undefined;
+}
+
+/**
+ * A checkpoint in a file: one line, replaced as a whole, so that a crash leaves the old one or the new one.
+ * A file that is not there is a beginning. Throws CliError for one that cannot be read, or is no checkpoint.
+ */
+export async function openCheckpointFile(file: string): Promise<CheckpointFile> {
+  const loaded = await load(file);
+  // Another process that saves to the same file must not write into our half.
+  const temporary = `${file}.${process.pid}.tmp`;
+  let failure: CliError | undefined;
+  return {
+    load: () => loaded,
+    get failure() {
+      return failure;
+    },
+    async save(checkpoint) {
+      try {
+        await writeFile(temporary, `${checkpoint}\n`, { flush: true });
+        await rename(temporary, file);
+      } catch (error) {
+        failure = new CliError(`cannot save the checkpoint: ${messageOf(error)}`, exitCodes.failed);
+        await rm(temporary, { force: true }).catch(() => undefined); // The first failure is the one to tell.
+        throw failure;
+      }
+    },
+  };
+}
+
+async function load(file: string): Promise<string | undefined> {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw usageError(`cannot read the checkpoint: ${messageOf(error)}`);
+  });
+  if (text === undefined) return undefined;
+  const checkpoint = text.replace(/\n$/, '');
+  try {
+    parseCheckpoint(checkpoint);
+  } catch {
+    // It fails for one reason only, and does not know the file.
+    throw usageError(`${file} is not a checkpoint of "leat tail"; name another file, or remove it to begin anew`);
+  }
+  return checkpoint;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String((error as { message?: unknown }).message ?? error);
+}

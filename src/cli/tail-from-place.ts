@@ -1,0 +1,92 @@
+import type { EventRecord, Start } from '../../gen/leat/v1/event.js';
+import { Timestamp } from '../../gen/google/protobuf/timestamp.js';
+import type { ListEventsRequest } from '../../gen/leat/v1/event_service.js';
+import type { FollowOptions, FollowStart, LeatClient, Setback } from '../client/index.js';
+import { openCheckpointFile } from './checkpoint-file.js';
+import { usageError } from './cli-error.js';
+
+export interface PlaceOptions {
+  readonly checkpoint?: string;
+  readonly cursor?: string;
+  readonly from?: Start;
+  readonly last?: bigint;
+  readonly until?: ListEventsRequest['end'];
+  readonly type?: string[];
+  readonly subject?: string[];
+  readonly attribute?: Map<string, string>;
+  readonly limit?: bigint;
+}
+
+export interface TailSettings {
+  readonly signal: AbortSignal;
+  readonly live: boolean;
+  readonly maxAttempts: number;
+  readonly onSetback: (setback: Setback) => void;
+}
+
+/**
+ * Reads a topic from where `--checkpoint` or `--cursor` says, and keeps the place there: that of an event once `write`
+ * has resolved for it. So an event may be written twice after a crash, and none is left out.
+ */
+export async function tailFromPlace(
+  client: LeatClient,
+  topic: string,
+  options: PlaceOptions,
+  settings: TailSettings,
+  write: (record: EventRecord) => Promise<void>,
+): Promise<void> {
+  const file = options.checkpoint === undefined ? undefined : await openCheckpointFile(options.checkpoint);
+  const checkpoint = file ?? { cursor: options.cursor ?? '' };
+  try {
+    for await (const record of client.follow(topic, { ...followOptions(options, settings), checkpoint })) {
+      await write(record);
+    }
+  } catch (error) {
+    throw file?.failure ?? error;
+  }
+}
+
+function followOptions(options: PlaceOptions, { onSetback, ...settings }: TailSettings): FollowOptions {
+  const { type: types, subject: subjects, attribute: attributes, limit } = options;
+  return {
+    ...settings,
+    start: followStart(options),
+    before: before(options.until),
+    filter: { types, subjects, attributes },
+    limit,
+    maxFirstAttempts: 1,
+    onState({ state, error, attempt = 1, retryInMs: delayMs = 0 }) {
+      if (state === 'reconnecting' && error !== undefined) onSetback({ error, attempt, delayMs });
+    },
+  };
+}
+
+/** Undefined if neither --from nor --last was given. */
+function followStart({ from, last }: PlaceOptions): FollowStart | undefined {
+  if (last !== undefined) return { last: Number(last) };
+  const position = from?.position;
+  switch (position?.$case) {
+    case undefined:
+      return undefined;
+    case 'afterOffset':
+      return { afterOffset: position.value };
+    case 'fromTime':
+      return { fromTime: toDate(position.value) };
+    case 'last':
+      return { last: Number(position.value) };
+    case 'resumeToken':
+      return { resumeToken: position.value };
+    case 'cursor':
+      return { cursor: position.value };
+  }
+}
+
+function before(until: ListEventsRequest['end']): FollowOptions['before'] {
+  return until?.$case === 'beforeTime' ? toDate(until.value) : until?.value;
+}
+
+/** Throws CliError for a time between two milliseconds: rounding it would move events over the border. */
+function toDate(time: Timestamp): Date {
+  if (time.nanos % 1e6 !== 0) throw usageError('with --checkpoint or --cursor give a time in whole milliseconds');
+  return new Date(Number(time.seconds) * 1000 + time.nanos / 1e6);
+}
