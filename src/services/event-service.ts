@@ -2,15 +2,12 @@ import type {
   ListEventsRequest,
   PublishEventResponse,
   PublishEventsResponse,
-  TopicPublished,
 } from '../../gen/leat/v1/event_service.js';
-import { PublishProgress } from '../../gen/leat/v1/event_service.js';
 import type { CallContext } from 'nice-grpc-common';
-import { isDomainError } from '../domain/errors.js';
 import type { EventLimits } from '../domain/events/event-limits.js';
 import { readListEvents } from '../domain/events/list-request.js';
 import { appendBatch, appendOne } from '../domain/events/publish-requests.js';
-import { type PublishTotals, createPublishStream } from '../domain/events/publish-stream.js';
+import { createPublishStream } from '../domain/events/publish-stream.js';
 import { createPageSource, resolveStart } from '../domain/events/read-events.js';
 import { timestampFromMs } from '../domain/timestamps.js';
 import type { LeatCallContext } from '../middleware/call-context.js';
@@ -23,6 +20,7 @@ import {
   decodePublishEvent,
   decodePublishEvents,
 } from './publish-codec.js';
+import { toPublished, withProgress } from './publish-progress.js';
 import { createTopicHandlers } from './topic-handlers.js';
 
 export interface EventServiceDeps {
@@ -95,21 +93,4 @@ export function createEventService({ store, limits, heartbeatMs }: EventServiceD
       }
     },
   };
-}
-
-/** The error, or what made the service end the call, with how far the stream came. */
-function withProgress(error: unknown, signal: AbortSignal, totals: PublishTotals): unknown {
-  const told = isDomainError(error) ? error : (signal.reason as Error | undefined)?.cause;
-  if (!isDomainError(told)) return error;
-  const progress = { committedMessages: BigInt(totals.committed), topics: toPublished(totals) };
-  return told.withDetail('leat.v1.PublishProgress', PublishProgress.encode(progress).finish());
-}
-
-function toPublished(totals: PublishTotals): TopicPublished[] {
-  return [...totals.topics].map(([topic, { accepted, firstOffset, lastOffset }]) => ({
-    topic,
-    accepted: BigInt(accepted),
-    firstOffset: BigInt(firstOffset),
-    lastOffset: BigInt(lastOffset),
-  }));
 }

@@ -69,6 +69,7 @@ describe('PublishEvents', () => {
     expect(failure.progress).toEqual({
       committedMessages: 1n,
       topics: [{ topic, accepted: 2n, firstOffset: 2n, lastOffset: 3n }],
+      topicsOmitted: false,
     });
     expect((await logOf(leat.store, topic)).map(({ event }) => event?.id)).toEqual(['taken', 'a', 'b']);
   });
@@ -220,7 +221,7 @@ describe('a producer', () => {
     await publish({ topic, events: [{ type: 'a' }], producer: producer(1n) });
     const failure = await failureOf(publish({ topic, events: [{ type: 'b' }], producer: producer(1n) }));
     expect(failure).toMatchObject({ code: Status.ALREADY_EXISTS, reason: 'SEQUENCE_REUSED' });
-    expect(failure.progress).toEqual({ committedMessages: 0n, topics: [] });
+    expect(failure.progress).toEqual({ committedMessages: 0n, topics: [], topicsOmitted: false });
     expect(await typesIn(topic)).toEqual(['a']);
   });
 

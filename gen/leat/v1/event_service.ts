@@ -47,7 +47,7 @@ export interface PublishEventResponse {
 export interface PublishEventsRequest {
   /** 1 to 10,000 events and at most 1 MiB. First, so that a run of encoded events is passed on as it is. */
   events: Event[];
-  /** As in PublishEventRequest. Required in every message. */
+  /** As in PublishEventRequest. Required in every message. One stream may name at most 1,000 different topics. */
   topic: string;
   /** As in PublishEventRequest; with it several events are appended together or not at all. */
   expectedLastOffset?:
@@ -74,8 +74,13 @@ export interface ProducerPosition {
 export interface PublishProgress {
   /** Messages of the stream that were committed: the first so many. */
   committedMessages: bigint;
-  /** What they appended. */
+  /**
+   * What they appended, in the order in which the stream first named the topics. An error has little room: the list
+   * ends before the one with which this message would reach 2 KiB.
+   */
   topics: TopicPublished[];
+  /** True: the list was cut there; committed_messages counts for all topics nevertheless. */
+  topicsOmitted: boolean;
 }
 
 /** What became of the whole stream. */
@@ -760,7 +765,7 @@ export const ProducerPosition: MessageFns<ProducerPosition> = {
 };
 
 function createBasePublishProgress(): PublishProgress {
-  return { committedMessages: 0n, topics: [] };
+  return { committedMessages: 0n, topics: [], topicsOmitted: false };
 }
 
 export const PublishProgress: MessageFns<PublishProgress> = {
@@ -773,6 +778,9 @@ export const PublishProgress: MessageFns<PublishProgress> = {
     }
     for (const v of message.topics) {
       TopicPublished.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.topicsOmitted !== false) {
+      writer.uint32(24).bool(message.topicsOmitted);
     }
     return writer;
   },
@@ -806,6 +814,14 @@ export const PublishProgress: MessageFns<PublishProgress> = {
             message.topics.push(TopicPublished.decode(reader, reader.uint32()));
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.topicsOmitted = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -826,6 +842,11 @@ export const PublishProgress: MessageFns<PublishProgress> = {
         ? BigInt(object.committed_messages)
         : 0n,
       topics: globalThis.Array.isArray(object?.topics) ? object.topics.map((e: any) => TopicPublished.fromJSON(e)) : [],
+      topicsOmitted: isSet(object.topicsOmitted)
+        ? globalThis.Boolean(object.topicsOmitted)
+        : isSet(object.topics_omitted)
+        ? globalThis.Boolean(object.topics_omitted)
+        : false,
     };
   },
 
@@ -836,6 +857,9 @@ export const PublishProgress: MessageFns<PublishProgress> = {
     }
     if (message.topics?.length) {
       obj.topics = message.topics.map((e) => TopicPublished.toJSON(e));
+    }
+    if (message.topicsOmitted !== false) {
+      obj.topicsOmitted = message.topicsOmitted;
     }
     return obj;
   },
@@ -849,6 +873,7 @@ export const PublishProgress: MessageFns<PublishProgress> = {
       ? BigInt(object.committedMessages)
       : 0n;
     message.topics = object.topics?.map((e) => TopicPublished.fromPartial(e)) || [];
+    message.topicsOmitted = object.topicsOmitted ?? false;
     return message;
   },
 };

@@ -1,9 +1,12 @@
 import { throwIfAborted } from 'abort-controller-x';
 import type { AppendEvents, AppendResult, Store } from '../../store/store.js';
+import { invalid } from '../errors.js';
 
 /** What a stream may have on its way to the disk. */
 const MAX_PENDING_BYTES = 1024 * 1024;
 const MAX_PENDING_BATCHES = 64;
+/** Each costs memory for as long as the stream lives, and a line of the answer. */
+const MAX_TOPICS = 1_000;
 
 /** What became of one topic. */
 export interface TopicProgress {
@@ -17,6 +20,7 @@ export interface PublishTotals {
   committed: number;
   accepted: number;
   duplicates: number;
+  /** In the order in which they were first written to; at most 1,000. */
   readonly topics: Map<string, TopicProgress>;
 }
 
@@ -26,6 +30,7 @@ export interface PublishTotals {
  */
 export function createPublishStream(store: Store) {
   const chain = {};
+  const named = new Set<string>();
   const totals: PublishTotals = { committed: 0, accepted: 0, duplicates: 0, topics: new Map() };
   let failure: Error | undefined;
   let batches = 0;
@@ -82,8 +87,13 @@ export function createPublishStream(store: Store) {
       }
     },
 
-    /** Hands a batch to the store, after waiting for room. Throws the error of the first batch that failed. */
+    /**
+     * Hands a batch to the store, after waiting for room. Errors: that of the first batch that failed, `invalid` for
+     * more than 1,000 topics.
+     */
     async add(append: AppendEvents, signal: AbortSignal): Promise<void> {
+      named.add(append.topic);
+      if (named.size > MAX_TOPICS) throw tooManyTopics();
       const size = append.events.bytes.length;
       await room(size);
       throwIfAborted(signal);
@@ -108,6 +118,11 @@ export function createPublishStream(store: Store) {
       return failure ?? error;
     },
   };
+}
+
+function tooManyTopics() {
+  const description = `is one more than the ${MAX_TOPICS} topics that one stream may name; open another stream for it`;
+  return invalid([{ field: 'topic', description }]);
 }
 
 function count(totals: PublishTotals, topic: string, result: AppendResult): void {
