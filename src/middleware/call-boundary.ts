@@ -1,7 +1,7 @@
 import { abortable, AbortError, throwIfAborted } from 'abort-controller-x';
 import type { CallContext, ServerMiddleware } from 'nice-grpc-common';
 import type { Outbox } from './call-context.js';
-import type { CallRecord } from './call-record.js';
+import { abortCause, type CallRecord } from './call-record.js';
 import type { CallRecords } from './call-records.js';
 import { armDeadline } from './deadline.js';
 import { DETAILS_TRAILER, encodeStatus } from './error-details.js';
@@ -68,6 +68,11 @@ function adopt(context: CallContext, record: CallRecord) {
   context.signal = record.signal;
 }
 
+/** Whether the handler came to its one answer and, if the call was ended meanwhile, it was not by the client. */
+function isAnswer({ value }: IteratorReturnResult<unknown>, signal: AbortSignal): boolean {
+  return value !== undefined && (!signal.aborted || abortCause(signal) !== undefined);
+}
+
 /**
  * A generator by hand: `return()` has to be able to fail. nice-grpc calls it when the signal aborts while a client
  * does not read, and would answer OK.
@@ -83,7 +88,7 @@ function guard(
     try {
       if (inner === undefined) throwIfAborted(record.signal);
       const result = await (record.streaming ? step() : abortable(record.signal, step()));
-      if (result.done) throwIfAborted(record.signal);
+      if (result.done && !isAnswer(result, record.signal)) throwIfAborted(record.signal);
       if (result.done) leave();
       else record.outbox.add();
       return result;

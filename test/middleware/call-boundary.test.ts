@@ -85,6 +85,44 @@ async function* never(): AsyncGenerator<object> {
   yield {};
 }
 
+function createLatch() {
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { open, opened };
+}
+
+/** A server whose `upload` notes that it was aborted, and answers nevertheless when it is told to. */
+async function startStubborn() {
+  const [begun, aborted, told] = [createLatch(), createLatch(), createLatch()];
+  const test = await startTestServer([
+    echoService({
+      async upload(_requests, { signal }) {
+        begun.open();
+        await once(signal, 'abort');
+        aborted.open();
+        await told.opened;
+        return { id: 'done' };
+      },
+    }),
+  ]);
+  return { test, begun: begun.opened, aborted: aborted.opened, answer: told.open };
+}
+
+describe('a client stream', () => {
+  it('that comes to its answer while the server drains is answered', async () => {
+    const { test, begun, aborted, answer } = await startStubborn();
+    await using _closing = test;
+    const call = test.client(EchoDefinition).upload(never());
+    await begun;
+    const drained = test.server.drain();
+    await aborted;
+    answer();
+    await expect(call).resolves.toMatchObject({ id: 'done' });
+    await drained;
+    expect(test.log[0]).toMatchObject({ status: 'OK' });
+  });
+});
+
 describe('a unary call', () => {
   it('is ended when it takes too long, whatever its handler does', async () => {
     let answer: (message: object) => void = () => undefined;
