@@ -36,7 +36,7 @@ export function createCallBoundary(deps: {
     const record = deps.records.enter(context.metadata);
     if (record === undefined) throw new AbortError() as Error;
     adopt(context, record);
-    if (call.responseStream) context.sendHeader();
+    if (call.requestStream || call.responseStream) context.sendHeader();
     const disarm = armDeadline(record, deps.maxUnaryMs);
     const leave = () => {
       disarm();

@@ -54,7 +54,24 @@ describe('a caller', () => {
   });
 });
 
-describe('the header of a response stream', () => {
+describe('the header of a stream', () => {
+  it('comes at once (upload)', async () => {
+    const { test, answer } = await startStubborn();
+    await using _closing = test;
+    const abort = new AbortController();
+    const header = await new Promise<Metadata>((resolve) => {
+      const options = { signal: abort.signal, onHeader: resolve };
+      test
+        .client(EchoDefinition)
+        .upload(never(), options)
+        .catch(() => undefined);
+    });
+    expect(header.get('x-request-id')).toBeDefined();
+    abort.abort();
+    answer();
+    await test.idle();
+  });
+
   it.each(['download', 'chat'] as const)('comes at once (%s)', async (method) => {
     await using test = await startTestServer([
       echoService({
