@@ -24,6 +24,7 @@ export const memory: Bench = {
   name: 'memory',
   summary: 'growth with 1,000 readers that stopped at different positions, and 1,000 streams that cannot be stored',
   unit: 'MiB',
+  startsAnew: true,
   comparisons: [
     { ours: READERS.leat, peer: READERS.naive },
     { ours: WRITERS.leat, peer: WRITERS.naive },

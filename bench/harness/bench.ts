@@ -42,6 +42,8 @@ export interface Bench {
   readonly summary: string;
   readonly unit: string;
   readonly comparisons: readonly Comparison[];
+  /** True: every sample has processes of its own, so that there is nothing to warm up. Default: false. */
+  readonly startsAnew?: boolean;
   /** Aims for the variants themselves, in `unit`. */
   readonly limits?: Readonly<Record<string, Aim>>;
   /** Starts everything; what is opened is given to `scope`. Contestants are measured in their order, round after round. */

@@ -47,7 +47,7 @@ async function measureAll(
   progress: Progress,
 ): Promise<RawSample[]> {
   const samples: RawSample[] = [];
-  const warmUps = quick ? 0 : 1;
+  const warmUps = quick || bench.startsAnew ? 0 : 1;
   const total = (rounds + warmUps) * contestants.length;
   let done = 0;
   for (let round = 1 - warmUps; round <= rounds; round++) {

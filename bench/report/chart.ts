@@ -1,8 +1,8 @@
 import type { BenchResult, Spread } from '../harness/result.js';
 import { shown } from '../harness/table.js';
 
-const WIDTH = 860;
-const LABELS = 360;
+const WIDTH = 940;
+const LABELS = 440;
 const VALUES = 80;
 const ROW = 24;
 const TOP = 34;

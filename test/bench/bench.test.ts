@@ -47,7 +47,7 @@ describe('npm run bench', () => {
 
   it('explains itself, with examples', async () => {
     const { stdout } = await bench('--help');
-    for (const { name, summary } of benches) expect(stdout).toMatch(new RegExp(`${name} +${summary}`));
+    for (const { name, summary } of benches) expect(stdout).toContain(`  ${name.padEnd(8)} ${summary}\n`);
     expect(stdout).toContain('Examples:');
   });
 });
