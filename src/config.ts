@@ -12,11 +12,11 @@ const table = {
   insecure: flag('Serve other machines without any authentication; callers may name themselves (leat-user).'),
   'log-level': choice('info', ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'What is logged.'),
   'drain-timeout': duration('10s', '0s', '1h', 'How long running calls may go on after SIGTERM.'),
-  'max-event-size': size('256KiB', '1KiB', '1MiB', 'Largest payload of an event.'),
+  'max-event-size': size('256KiB', '1KiB', '768KiB', 'Largest payload of an event.'),
   'heartbeat-interval': duration('15s', '1s', '60s', 'A quiet tail sends something at least this often, by default.'),
   'sys-max-age': duration('30d', '1m', '36500d', 'How long topics under sys/ keep their events, to begin with.'),
   'max-unary-duration': duration('30s', '100ms', '1h', 'A call with one answer is ended after this time.'),
-  'max-receive-message-size': size('4MiB', '64KiB', '64MiB', 'Largest message that is accepted.'),
+  'max-receive-message-size': size('2MiB', '64KiB', '64MiB', 'Largest message that is accepted.'),
   'max-send-message-size': size('4MiB', '64KiB', '64MiB', 'Largest message that is sent.'),
   'max-metadata-size': size('16KiB', '4KiB', '48KiB', 'All headers of a call together.'),
   'max-concurrent-streams': count(1_000, 1, 1_000_000, 'Calls at a time on one connection.'),
@@ -133,7 +133,28 @@ function readFile(file: string, problems: string[]): Readonly<Record<string, unk
 }
 
 function checkTogether(config: Config, problems: string[]) {
-  if (config.insecure) return;
+  checkSizes(config, problems);
+  if (!config.insecure) checkReach(config, problems);
+}
+
+/** What a message takes beside the payload of its one event: the event's other fields, its place and a resume token. */
+const MESSAGE_OVERHEAD_KIB = 128;
+
+function checkSizes(config: Config, problems: string[]) {
+  const least = config.maxEventSize + MESSAGE_OVERHEAD_KIB * 1024;
+  for (const [name, size] of [
+    ['max-receive-message-size', config.maxReceiveMessageSize],
+    ['max-send-message-size', config.maxSendMessageSize],
+  ] as const) {
+    if (size >= least) continue;
+    problems.push(
+      `${name}: ${size} bytes cannot hold an event of max-event-size (${config.maxEventSize} bytes); ` +
+        `it must be at least ${MESSAGE_OVERHEAD_KIB}KiB more, ${least} bytes`,
+    );
+  }
+}
+
+function checkReach(config: Config, problems: string[]) {
   for (const [name, { host }] of [
     ['listen', config.listen],
     ['http-listen', config.httpListen],

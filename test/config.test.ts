@@ -30,6 +30,7 @@ describe('loadConfig', () => {
       httpListen: { host: '127.0.0.1', port: 8080 },
       insecure: false,
       maxEventSize: 256 * 1024,
+      maxReceiveMessageSize: 2 * 1024 * 1024,
       window: 1024 * 1024,
       drainTimeout: 10_000,
       sysMaxAge: 30 * 86_400_000,
@@ -73,7 +74,7 @@ describe('loadConfig', () => {
   });
 
   it.each([
-    ['max-event-size', '2MiB'],
+    ['max-event-size', '769KiB'],
     ['max-event-size', '-1'],
     ['max-event-size', '1.5KiB'],
     ['max-event-size', '1toString'],
@@ -102,7 +103,7 @@ describe('loadConfig', () => {
     expect(problems).toEqual([
       `${stored.file}: no option is called lisen`,
       expect.stringMatching(/^--log-level: "loud" is not one of trace, /),
-      expect.stringMatching(/^LEAT_MAX_EVENT_SIZE: "big" is not a size .* from 1KiB to 1MiB$/),
+      expect.stringMatching(/^LEAT_MAX_EVENT_SIZE: "big" is not a size .* from 1KiB to 768KiB$/),
       expect.stringMatching(/: keepalive-time: 5 is not a time /),
     ]);
   });
@@ -114,6 +115,18 @@ describe('loadConfig', () => {
 
   it('refuses a file that is not there', () => {
     expect(problemsOf({ file: '/nowhere/leat.json' })).toEqual([expect.stringContaining('ENOENT')]);
+  });
+
+  it.each([{}, { insecure: true }])('wants messages that hold the largest event (%o)', (more) => {
+    const sizes = (size: number) => ({ 'max-receive-message-size': size, 'max-send-message-size': size });
+    const flags = { ...more, 'max-event-size': '512KiB' };
+    const problem =
+      'cannot hold an event of max-event-size (524288 bytes); it must be at least 128KiB more, 655360 bytes';
+    expect(problemsOf({ flags: { ...flags, ...sizes(655_359) } })).toEqual([
+      `max-receive-message-size: 655359 bytes ${problem}`,
+      `max-send-message-size: 655359 bytes ${problem}`,
+    ]);
+    expect(loadConfig({ flags: { ...flags, ...sizes(655_360) } }).maxSendMessageSize).toBe(655_360);
   });
 
   it('serves other machines only if that was said', () => {

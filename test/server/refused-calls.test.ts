@@ -40,7 +40,7 @@ const refused: readonly (readonly [
   ['a string that is not UTF-8', [frame(Buffer.from([10, 1, 0xff]))], {}, 3, 'MALFORMED_MESSAGE', 'not valid UTF-8'],
   ['a message cut off', [frame(Buffer.from([10]), { length: 9 })], {}, 3, 'MALFORMED_MESSAGE', 'in the middle'],
   ['a frame header cut off', [Buffer.from([0, 0])], {}, 3, 'MALFORMED_MESSAGE', 'in the middle'],
-  ['a message that is too large', [frame(Buffer.alloc(9), { length: 5e6 })], {}, 8, 'MESSAGE_TOO_LARGE', '4194304'],
+  ['a message that is too large', [frame(Buffer.alloc(9), { length: 5e6 })], {}, 8, 'MESSAGE_TOO_LARGE', '2097152'],
   [
     'a message that is too large when decompressed',
     [frame(gzipSync(Buffer.alloc(5e6)), { flag: 1 })],
