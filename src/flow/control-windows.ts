@@ -6,6 +6,8 @@ import { type WindowBounds, createWindowSize } from './window-size.js';
 export type FlowSession = Pick<Http2Session, 'ping' | 'settings' | 'setLocalWindowSize' | 'destroyed' | 'closed'> & {
   readonly socket: { readonly bytesRead: number };
   once(event: 'close', listener: () => void): unknown;
+  /** Of a server: a call came. */
+  on(event: 'stream', listener: (stream: { once(event: 'close', listener: () => void): unknown }) => void): unknown;
 };
 
 export interface WindowControl {
@@ -21,6 +23,13 @@ export interface WindowControlOptions extends WindowBounds {
   readonly intervalMs?: number;
 }
 
+/**
+ * What the windows of all calls on a connection may come to together: HTTP/2 frees the connection's window when bytes
+ * arrive, so that of each call is what holds a sender back while its handler waits.
+ */
+const MAX_STREAMS_BYTES = 16 * 1024 * 1024;
+const MIN_STREAM_BYTES = 64 * 1024;
+
 /** A session is looked at closely (by a ping) only after it received this part of its window since the last look. */
 const BUSY = 1 / 4;
 
@@ -29,11 +38,15 @@ interface Controlled {
   readonly size: ReturnType<typeof createWindowSize>;
   seenBytes: number;
   isMeasuring: boolean;
+  /** Calls that are open, and the window that each has. */
+  streams: number;
+  streamBytes: number;
 }
 
 /**
  * Raises the receive windows of busy sessions towards twice bandwidth × delay, within one budget, and lowers them again.
- * Windows are memory that a peer may fill while handlers wait, so nobody has a large one without using it.
+ * Windows are memory that a peer may fill while handlers wait, so nobody has a large one without using it, and many calls
+ * on one connection share what it may hold.
  */
 export function createWindowControl(options: WindowControlOptions): WindowControl {
   const { budget, minBytes, intervalMs = 100 } = options;
@@ -77,8 +90,23 @@ export function createWindowControl(options: WindowControlOptions): WindowContro
     if (granted === 0) return false;
     size.settle(size.bytes + granted);
     session.setLocalWindowSize(size.bytes);
-    session.settings({ initialWindowSize: size.bytes });
+    share(one);
     return true;
+  }
+
+  /** Gives each call its part, in steps of two, so that it seldom changes. */
+  function share(one: Controlled): void {
+    const { session, size, streams } = one;
+    const part = 2 ** Math.floor(Math.log2(MAX_STREAMS_BYTES / Math.max(streams, 1)));
+    const streamBytes = Math.min(Math.max(part, MIN_STREAM_BYTES), size.bytes);
+    if (streamBytes === one.streamBytes || session.destroyed || session.closed) return;
+    one.streamBytes = streamBytes;
+    session.settings({ initialWindowSize: streamBytes });
+  }
+
+  function count(one: Controlled, change: 1 | -1): void {
+    one.streams += change;
+    share(one);
   }
 
   function remove(one: Controlled): void {
@@ -94,8 +122,13 @@ export function createWindowControl(options: WindowControlOptions): WindowContro
 
   return {
     add(session) {
-      const one = { session, size: createWindowSize(options), seenBytes: 0, isMeasuring: false };
+      const size = createWindowSize(options);
+      const one = { session, size, seenBytes: 0, isMeasuring: false, streams: 0, streamBytes: size.bytes };
       sessions.add(one);
+      session.on('stream', (stream) => {
+        count(one, 1);
+        stream.once('close', () => count(one, -1));
+      });
       session.once('close', () => remove(one));
       timer ??= setInterval(look, intervalMs).unref();
     },

@@ -9,7 +9,7 @@ export interface Inbox {
 }
 
 /** Bytes beyond which no further message is read from the connection: flow control then holds the client back. */
-const MAX_WAITING_BYTES = 256 * 1024;
+const MAX_WAITING_BYTES = 64 * 1024;
 
 /**
  * Bounds in bytes what is taken in ahead of a handler that is slow: grpc-js alone reads 16 messages of any size ahead,

@@ -41,3 +41,15 @@ describe('a connection that is far away and busy', () => {
     expect(await windowOf(session, (bytes) => bytes <= 64 * KiB)).toBe(64 * KiB);
   });
 });
+
+describe('many calls on one connection', () => {
+  it('share what it may send ahead', async () => {
+    await using test = await startTestServer([echoService()]);
+    await using connection = await connectRaw(test.grpcPort);
+    const { session } = connection;
+    const calls = Array.from({ length: 128 }, () => connection.call('/leat.test.Echo/Upload'));
+    expect(await windowOf(session, (bytes) => bytes < 1024 * KiB && bytes <= 128 * KiB)).toBe(128 * KiB);
+    for (const { stream } of calls) stream.destroy();
+    expect(await windowOf(session, (bytes) => bytes >= 1024 * KiB)).toBe(1024 * KiB);
+  });
+});
