@@ -8,7 +8,7 @@ import type { EventLimits } from '../domain/events/event-limits.js';
 import { readListEvents } from '../domain/events/list-request.js';
 import { appendBatch, appendOne } from '../domain/events/publish-requests.js';
 import { createPublishStream } from '../domain/events/publish-stream.js';
-import { createPageSource, resolveStart } from '../domain/events/read-events.js';
+import { startReading } from '../domain/events/start-reading.js';
 import { timestampFromMs } from '../domain/timestamps.js';
 import type { LeatCallContext } from '../middleware/call-context.js';
 import type { ReadOptions, Store } from '../store/store.js';
@@ -78,8 +78,7 @@ export function createEventService({ store, limits, heartbeatMs }: EventServiceD
 
     async *listEvents(request: ListEventsRequest, { outbox, signal }: Context): AsyncGenerator<PageResponse> {
       const query = readListEvents(request, store.epoch, heartbeatMs);
-      const after = await resolveStart(store, query.topic, query.start);
-      const source = createPageSource(store, query);
+      const { after, source } = await startReading(store, query);
       const ownPages = {
         ...source,
         readPage: async (from: number, bounds: ReadOptions): Promise<OwnPage> => ({
