@@ -13,6 +13,7 @@ import { timestampFromMs } from '../domain/timestamps.js';
 import type { LeatCallContext } from '../middleware/call-context.js';
 import type { ReadOptions, Store } from '../store/store.js';
 import { tail } from '../streams/tail.js';
+import { createTurns } from '../streams/turns.js';
 import { createPageResponder, type OwnPage, type PageResponse } from './page-codec.js';
 import {
   type EncodedPublishEvent,
@@ -45,6 +46,7 @@ const PAGES_AHEAD = 2;
 /** The handlers of EventService. */
 export function createEventService({ store, limits, heartbeatMs }: EventServiceDeps) {
   const respond = createPageResponder();
+  const takeTurn = createTurns();
 
   return {
     ...createTopicHandlers({ store }),
@@ -85,7 +87,7 @@ export function createEventService({ store, limits, heartbeatMs }: EventServiceD
           ...(await source.readPage(from, bounds)),
         }),
       };
-      for await (const { page, state } of tail(ownPages, { ...query, after, signal })) {
+      for await (const { page, state } of tail(ownPages, { ...query, after, signal, takeTurn })) {
         yield respond(page, state, query.tokens);
         // Only now is the next page read: a reader who stops holds what is on its way to the socket and nothing else.
         await outbox.waitUntilBelow(PAGES_AHEAD, signal);

@@ -3,6 +3,7 @@ import { createHeartbeat } from './heartbeat.js';
 import { yieldToEventLoop } from './pacing.js';
 import { createReaderStates } from './reader-state.js';
 import type { ReaderState } from './reader-state.js';
+import type { TakeTurn } from './turns.js';
 import { createWake } from './wake.js';
 import type { Wake } from './wake.js';
 
@@ -45,6 +46,8 @@ export interface TailOptions {
   /** An item comes at least this often, in milliseconds, without matches if there are none. */
   readonly heartbeatMs: number;
   readonly signal: AbortSignal;
+  /** Waited for between two pages that are there. Default: a turn of the event loop, whoever else takes it. */
+  readonly takeTurn?: TakeTurn;
 }
 
 export interface TailItem<P extends TailPage> {
@@ -75,7 +78,7 @@ async function* readOn<P extends TailPage>(
   options: TailOptions,
   wake: Wake,
 ): AsyncGenerator<TailItem<P>, void, undefined> {
-  const { signal } = options;
+  const { signal, takeTurn = yieldToEventLoop } = options;
   const states = createReaderStates();
   const heartbeat = createHeartbeat(options.heartbeatMs);
   let { after: cursor, last, limit } = options;
@@ -98,7 +101,7 @@ async function* readOn<P extends TailPage>(
         yield { page, state };
       }
       if (complete) return;
-      if (cursor < page.head) await yieldToEventLoop(signal);
+      if (cursor < page.head) await takeTurn(signal);
       else await wake.wait(heartbeat.remainingMs(), signal);
     }
   } finally {
