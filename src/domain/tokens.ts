@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { crc32c } from '@node-rs/crc32';
+import { decodeUtf8 } from '../store/encoding/utf8.js';
 import { DomainError } from './errors.js';
 import type { Violations } from './validation/violations.js';
 
@@ -38,8 +39,6 @@ const EPOCH_AT = 9;
 const OFFSET_AT = 17;
 const KEY_AT = 25;
 const CRC_BYTES = 4;
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export function createTokenCodec({ epoch, kind, subject = '' }: TokenScope): TokenCodec {
   const head = Buffer.concat([Buffer.of(VERSION), hash(`${kind}\0${subject}`), hash(epoch)]);
@@ -89,9 +88,9 @@ function readPlace(bytes: Buffer): TokenPlace | undefined {
   const offset = Number(bytes.readBigUInt64BE(OFFSET_AT));
   if (!Number.isSafeInteger(offset)) return undefined;
   try {
-    return { offset, key: utf8.decode(bytes.subarray(KEY_AT, bytes.length - CRC_BYTES)) };
+    return { offset, key: decodeUtf8(bytes.subarray(KEY_AT, bytes.length - CRC_BYTES)) };
   } catch {
-    return undefined; // Not UTF-8; TextDecoder has no other way to say so.
+    return undefined; // Not UTF-8; it has no other way to say so.
   }
 }
 

@@ -1,6 +1,7 @@
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import type { ServerMiddleware } from 'nice-grpc-common';
 import { DomainError, isDomainError } from '../domain/errors.js';
+import { decodeUtf8 } from '../store/encoding/utf8.js';
 import type { BoundaryContext } from './call-boundary.js';
 
 interface MessageType<T> {
@@ -125,19 +126,12 @@ const asBytes = {
 function codecOf(method: GeneratedMethod, override: CodecOverride = {}): Codec {
   const { requestType, responseType } = method;
   return {
-    decode: override.requestDeserialize ?? ((bytes): unknown => requestType.decode(new BinaryReader(bytes, fatalUtf8))),
+    decode:
+      override.requestDeserialize ?? ((bytes): unknown => requestType.decode(new BinaryReader(bytes, decodeUtf8))),
     encode:
       override.responseSerialize ??
       ((message: object) => responseType.encode(responseType.fromPartial(message)).finish()),
   };
-}
-
-/** A byte order mark is text like any other. */
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-/** For own decoders: throws if the bytes are not UTF-8. */
-export function fatalUtf8(bytes: Uint8Array): string {
-  return decoder.decode(bytes);
 }
 
 function codecMiddleware(codecs: ReadonlyMap<string, Codec>): ServerMiddleware<object, BoundaryContext> {

@@ -1,6 +1,7 @@
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { type ProducerPosition, PublishEventRequest, PublishEventsRequest } from '../../gen/leat/v1/event_service.js';
 import { type EventRun, RUN_TAG, encodeEventRun } from '../store/encoding/event-run.js';
+import { decodeUtf8 } from '../store/encoding/utf8.js';
 import { WIRE_LEN, WireReader } from '../store/encoding/wire.js';
 
 /** PublishEventRequest with the event as it came. */
@@ -19,7 +20,6 @@ export interface EncodedPublishEvents {
   readonly producer: ProducerPosition | undefined;
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const EVENT_IN_PUBLISH_EVENT = 2;
 const EVENTS_IN_PUBLISH_EVENTS = 1;
 
@@ -41,7 +41,7 @@ export function decodePublishEvents(bytes: Uint8Array): EncodedPublishEvents {
 }
 
 function strictReader(bytes: Uint8Array): BinaryReader {
-  return new BinaryReader(bytes, (text) => utf8.decode(text));
+  return new BinaryReader(bytes, decodeUtf8);
 }
 
 interface TakenOut {

@@ -1,6 +1,6 @@
 import type { Cursor, Retention as RetentionMessage, Topic } from '../../gen/leat/v1/event_service.js';
 import type { CursorInfo, Retention, TopicInfo } from '../store/store.js';
-import { durationFromMs, timestampFromMs } from './timestamps.js';
+import { durationFromMs, timestampFromMs } from '../domain/timestamps.js';
 
 /** leat.v1.Topic of what the store tells. */
 export function toTopicMessage(info: TopicInfo): Topic {

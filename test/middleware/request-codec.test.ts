@@ -2,7 +2,6 @@ import { describe, expect, it } from '@jest/globals';
 import { Status } from 'nice-grpc';
 import { Event } from '../../gen/leat/v1/event.js';
 import { DomainError } from '../../src/domain/errors.js';
-import { fatalUtf8 } from '../../src/middleware/request-codec.js';
 import { served } from '../../src/server/served-service.js';
 import { EchoDefinition, echoService } from '../support/echo-service.js';
 import { startTestServer } from '../support/test-server.js';
@@ -122,20 +121,5 @@ describe('an override', () => {
       details: expect.stringContaining(words),
       extra: [{ reason }],
     });
-  });
-});
-
-describe('fatalUtf8', () => {
-  it.each([
-    ['a lone continuation byte', [0x80]],
-    ['half a character', [0xe2, 0x82]],
-    ['half a surrogate pair', [0xed, 0xa0, 0x80]],
-    ['an overlong slash', [0xc0, 0xaf]],
-  ])('refuses %s', (_, bytes) => {
-    expect(() => fatalUtf8(Uint8Array.from(bytes))).toThrow();
-  });
-
-  it('keeps a byte order mark', () => {
-    expect(fatalUtf8(Uint8Array.of(0xef, 0xbb, 0xbf, 0x61))).toBe('\ufeffa');
   });
 });

@@ -1,1 +1,0 @@
-export { durationFromMs, msFromDuration, msFromTimestamp, timestampFromMs } from '../domain/timestamps.js';
