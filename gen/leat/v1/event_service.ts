@@ -195,7 +195,7 @@ export interface Topic {
   firstOffset: bigint;
   /** Last offset that was given; 0 if there was never one. Set by the service. */
   headOffset: bigint;
-  /** Bytes of the events that are kept, encoded. Set by the service. */
+  /** Bytes of the stored events, encoded; those that are trimmed count until their space is freed. Set by the service. */
   storedBytes: bigint;
   /** When the topic was first written to or set up. Set by the service. */
   createTime:
