@@ -1,10 +1,12 @@
 import { escapeText } from './escape-text.js';
+import type { Paint } from './paint.js';
 
 /** Rows in aligned columns, each on a line, under a header if `withHeader`; empty if there are no rows. */
 export function formatTable(
   header: readonly string[],
   rows: readonly (readonly string[])[],
   withHeader = true,
+  paint: Paint = (_tone, text) => text,
 ): string {
   if (rows.length === 0) return '';
   const safe = [header, ...rows].map((row) => row.map(escapeText));
@@ -16,6 +18,7 @@ export function formatTable(
       .trimEnd(),
   );
   return lines
+    .map((line, index) => (index === 0 ? paint('heading', line) : line))
     .slice(withHeader ? 0 : 1)
     .map((line) => `${line}\n`)
     .join('');

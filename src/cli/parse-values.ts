@@ -57,3 +57,9 @@ export function parsePair(text: string, known: ReadonlyMap<string, string> = new
 export function collect(text: string, known: readonly string[] = []): string[] {
   return [...known, text];
 }
+
+/** A producer's or a cursor's name. */
+export function parseName(text: string): string {
+  if (text === '' || text.length > 128) throw new InvalidArgumentError('Give a name of 1 to 128 characters.');
+  return text;
+}

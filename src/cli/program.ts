@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { escapeText } from './escape-text.js';
+import { addCursorCommand } from './cursor.js';
+import { paintLabel } from './paint-label.js';
 import { addPublishCommand } from './publish.js';
 import { addServeCommand } from './serve.js';
 import type { Session } from './session.js';
@@ -20,7 +22,10 @@ export function createProgram(session: Session): Command {
     .configureOutput({
       writeOut: (text) => void stdout.write(text),
       writeErr: (text) => void stderr.write(text),
-      outputError: (text, write) => write(`${escapeText(text.trim().replaceAll('\n', ' '))}; see --help\n`),
+      outputError: (text, write) => {
+        const line = escapeText(text.trim().replaceAll('\n', ' '));
+        write(`${paintLabel(session.paintError, line)}; see --help\n`);
+      },
     })
     .exitOverride()
     .addHelpText('after', footer);
@@ -29,6 +34,7 @@ export function createProgram(session: Session): Command {
   addTailCommand(program, session);
   addUserCommand(program, session);
   addTopicsCommand(program, session);
+  addCursorCommand(program, session);
   return program;
 }
 

@@ -1,17 +1,20 @@
 import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
-import { readCallFailure, type CallFailure } from './call-failure.js';
 import type { Event } from '../../gen/leat/v1/event.js';
 import type { DeepPartial } from '../../gen/leat/v1/event_service.js';
 import { batchLines } from './batch-lines.js';
-import { createBatchSource } from './batch-source.js';
+import { createBatchSource, type BatchSource } from './batch-source.js';
 import { CliError, exitCodes, usageError } from './cli-error.js';
 import { decodeUtf8 } from './cloud-event.js';
+import { explain, jsonSummary, textSummary } from './publish-report.js';
 import { parseEnvelope } from './envelope.js';
-import { parsePair } from './parse-values.js';
+import { parsePair, parseName } from './parse-values.js';
 import { createTotals, publishBatches, type PublishTotals } from './publish-batches.js';
-import { describeCallError, describeViolations, exitCodeFor } from './present-error.js';
+import { noProgress, startProgress, type Progress } from './progress.js';
+import { publishAsProducer } from './publish-producer.js';
+import { createReadMeter, type ReadMeter } from './read-meter.js';
 import type { GlobalOptions, Session } from './session.js';
 import { splitLines } from './split-lines.js';
 
@@ -22,6 +25,7 @@ interface PublishOptions extends GlobalOptions {
   readonly attribute?: Map<string, string>;
   readonly envelope?: boolean;
   readonly json?: boolean;
+  readonly producer?: string;
 }
 
 const maxLineBytes = 1 << 20;
@@ -43,6 +47,11 @@ export function addPublishCommand(program: Command, session: Session): void {
     .option('--subject <subject>', 'subject of the events')
     .option('--source <source>', 'source of the events')
     .option('--attribute <key=value>', 'attribute of the events; may be repeated', parsePair)
+    .option(
+      '--producer <name>',
+      'publish each line once, over lost connections and further runs of the same file, which may have grown',
+      parseName,
+    )
     .option('--envelope', 'each line is a CloudEvents JSON object, as "leat tail --json" prints them')
     .option('--json', 'print the summary as one line of JSON')
     .addHelpText('after', examples)
@@ -58,29 +67,76 @@ With an id a repeated line is recognized and not appended twice.
 Examples:
   $ leat publish logs/web access.log
   $ tail -f access.log | leat publish logs/web --type access
+  $ leat publish logs/web access.log --producer web-1
   $ echo '{"id":"o-1","type":"order.created","data":{"total":12}}' | leat publish orders --envelope
   $ leat tail orders --json | leat publish orders-copy --envelope`;
 
 async function publish(session: Session, topic: string, file: string | undefined, options: PublishOptions) {
   const totals = createTotals();
   const input = openInput(session, file);
+  const meter = createReadMeter();
+  const progress = await openProgress(session, file, options, meter, totals);
   try {
-    const batches = batchLines(splitLines(input, maxLineBytes), eventMaker(options), batchLimits);
-    const source = createBatchSource(batches, session.signal);
-    await publishBatches(session.client(options).events, topic, source, callLimits, totals);
+    const runs = meter.lines(splitLines(meter.bytes(input), maxLineBytes));
+    const source = createBatchSource(batchLines(runs, eventMaker(options), batchLimits), session.signal);
+    await send(session, topic, source, options, totals, progress);
     if (source.failure() !== undefined) throw source.failure();
     if (session.signal.aborted && !session.outputClosed()) throw new CliError('interrupted', exitCodes.interrupted);
   } catch (error) {
+    progress.stop();
     if (options.json) await session.output.write(jsonSummary(topic, totals));
     throw explain(error, totals, options.address);
   } finally {
+    progress.stop();
     input.destroy();
   }
-  await session.output.write(options.json ? jsonSummary(topic, totals) : textSummary(topic, totals));
+  await session.output.write(options.json ? jsonSummary(topic, totals) : textSummary(topic, totals, options.producer));
+}
+
+async function send(
+  session: Session,
+  topic: string,
+  source: BatchSource,
+  options: PublishOptions,
+  totals: PublishTotals,
+  { notice }: Progress,
+): Promise<void> {
+  const { producer: producerId } = options;
+  const client = session.client(options);
+  if (producerId === undefined) return publishBatches(client.events, topic, source, callLimits, totals);
+  return publishAsProducer(client, { topic, producerId, source, totals, stop: session.signal, notice });
+}
+
+/** Not where somebody types the lines: two would write to one screen. */
+async function openProgress(
+  session: Session,
+  file: string | undefined,
+  { json }: PublishOptions,
+  meter: ReadMeter,
+  totals: PublishTotals,
+): Promise<Progress> {
+  const { terminal } = session;
+  const notice = (line: string) => session.notice(line);
+  const typed = isStdin(file) && terminal.stdin.isTTY === true;
+  if (terminal.stderr.isTTY !== true || json || typed) return noProgress(notice);
+  const totalBytes = await sizeOf(file);
+  const sample = () => ({ ...meter.read, durableLines: totals.durableLines, totalBytes });
+  return startProgress(terminal.stderr, { sample, notice });
+}
+
+/** Undefined for what has no size, and for what cannot be read, which reading will tell. */
+async function sizeOf(file: string | undefined): Promise<number | undefined> {
+  if (file === undefined || isStdin(file)) return undefined;
+  const stats = await stat(file).catch(() => undefined);
+  return stats?.isFile() === true ? stats.size : undefined;
+}
+
+function isStdin(file: string | undefined): boolean {
+  return file === undefined || file === '-';
 }
 
 function openInput(session: Session, file: string | undefined): Readable {
-  if (file !== undefined && file !== '-') return createReadStream(file, { highWaterMark: 256 << 10 });
+  if (file !== undefined && !isStdin(file)) return createReadStream(file, { highWaterMark: 256 << 10 });
   if (session.terminal.stdin.isTTY) session.notice('reading lines from the terminal; Ctrl-D ends');
   return session.terminal.stdin;
 }
@@ -102,50 +158,4 @@ function lineText(line: Buffer): string {
   const text = decodeUtf8(line);
   if (text === undefined) throw usageError('not valid UTF-8');
   return text;
-}
-
-/** The error with how far it came, and where to go on. */
-function explain(error: unknown, totals: PublishTotals, address: string): Error {
-  const failure = readCallFailure(error);
-  const notes = progressNotes(totals);
-  if (failure !== undefined) {
-    const told = withLines(failure, totals);
-    return new CliError(describeCallError(told, address), exitCodeFor(told), [...describeViolations(told), ...notes]);
-  }
-  const code = (error as NodeJS.ErrnoException).code;
-  if (error instanceof CliError) return new CliError(error.message, error.exitCode, notes);
-  if (error instanceof Error && code !== undefined) return new CliError(error.message, exitCodes.usage, notes);
-  return error instanceof Error ? error : new Error(String(error));
-}
-
-function progressNotes({ durableLines, unknownLines }: PublishTotals): string[] {
-  const next = durableLines + 1;
-  if (unknownLines + durableLines === 0) return ['nothing was published'];
-  const durable = durableLines === 1 ? 'line 1 is durable' : `lines 1 to ${durableLines} are durable`;
-  if (unknownLines === 0) return [`${durable}; go on from line ${next}`];
-  const unknown = `lines ${next} to ${durableLines + unknownLines} may be durable too, nobody answered for them`;
-  const known = durableLines === 0 ? '' : `${durable}; `;
-  return [`${known}${unknown}; go on from line ${next}, where events with an id (--envelope) are not appended twice`];
-}
-
-/** "events[3].type" of the batch that failed, which is the one behind what is durable, as the line it came from. */
-function withLines(failure: CallFailure, { durableLines }: PublishTotals): CallFailure {
-  const atLine = (text: string) =>
-    text.replace(/^events\[(\d+)\]\.?/, (_all, index: string) => `line ${durableLines + 1 + Number(index)}: `);
-  const violations = failure.violations.map(({ field, description }) => ({ field: atLine(field), description }));
-  return { ...failure, message: atLine(failure.message), violations };
-}
-
-function textSummary(topic: string, { durableLines, accepted, duplicates, ...totals }: PublishTotals): string {
-  const known = duplicates > 0n ? `, ${duplicates} were there already` : '';
-  const { firstOffset, lastOffset } = totals;
-  const many = firstOffset === lastOffset ? `, offset ${firstOffset}` : `, offsets ${firstOffset} to ${lastOffset}`;
-  const range = accepted > 0n ? many : '';
-  return `published ${durableLines} ${durableLines === 1 ? 'event' : 'events'} to ${topic}${range}${known}\n`;
-}
-
-function jsonSummary(topic: string, totals: PublishTotals): string {
-  const numbers = Object.entries(totals).map(([name, value]) => [name, String(value)]);
-  const nextLine = String(totals.durableLines + 1);
-  return `${JSON.stringify({ topic, ...Object.fromEntries(numbers), nextLine })}\n`;
 }

@@ -2,6 +2,7 @@ import { isAbortError } from 'abort-controller-x';
 import { CommanderError } from 'commander';
 import { exitCodes } from './cli-error.js';
 import { presentError } from './present-error.js';
+import { paintLabel } from './paint-label.js';
 import { createProgram } from './program.js';
 import { createSession, type GlobalOptions, type Interrupt, type Session, type Terminal } from './session.js';
 
@@ -28,6 +29,7 @@ function report(error: unknown, session: Session, address: string): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
   if (isAbortError(error)) return exitCodes.interrupted;
   const { lines, exitCode } = presentError(error, address);
-  session.terminal.stderr.write(`${lines.join('\n')}\n`);
+  const [first = '', ...notes] = lines;
+  session.terminal.stderr.write(`${[paintLabel(session.paintError, first), ...notes].join('\n')}\n`);
   return exitCode;
 }

@@ -2,12 +2,17 @@ import type { Readable, Writable } from 'node:stream';
 import { createLeatClient, type LeatClient } from '../client/index.js';
 import { escapeText } from './escape-text.js';
 import { createOutput, type Output } from './output.js';
+import { paintLabel } from './paint-label.js';
+import { createPaint, type Paint } from './paint.js';
+import type { Screen } from './progress.js';
 
 /** The streams that a command line runs in; `process` has them. */
 export interface Terminal {
   readonly stdin: Readable & { readonly isTTY?: boolean };
   readonly stdout: Writable & { readonly isTTY?: boolean };
-  readonly stderr: Writable & { readonly isTTY?: boolean };
+  readonly stderr: Screen;
+  /** Asked for colours only. Default: none are set. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 /** How the user ends a command. */
@@ -26,6 +31,9 @@ export interface GlobalOptions {
 export interface Session {
   readonly terminal: Terminal;
   readonly output: Output;
+  /** Colours of the standard output, and of the standard error. */
+  readonly paint: Paint;
+  readonly paintError: Paint;
   readonly interrupt: Interrupt;
   /** Aborts at Ctrl-C, and when the reader of the output went away. */
   readonly signal: AbortSignal;
@@ -42,6 +50,8 @@ export function createSession(terminal: Terminal, interrupt: Interrupt): Session
   const ended = new AbortController();
   const end = () => ended.abort();
   const clients: LeatClient[] = [];
+  const { env = {} } = terminal;
+  const paintError = createPaint(terminal.stderr, env);
   let outputClosed = false;
   const output = createOutput(terminal.stdout, () => {
     outputClosed = true;
@@ -54,6 +64,8 @@ export function createSession(terminal: Terminal, interrupt: Interrupt): Session
   return {
     terminal,
     output,
+    paint: createPaint(terminal.stdout, env),
+    paintError,
     interrupt,
     signal: ended.signal,
     outputClosed: () => outputClosed,
@@ -63,7 +75,7 @@ export function createSession(terminal: Terminal, interrupt: Interrupt): Session
       clients.push(client);
       return client;
     },
-    notice: (line) => void terminal.stderr.write(`${escapeText(line)}\n`),
+    notice: (line) => void terminal.stderr.write(`${paintLabel(paintError, escapeText(line))}\n`),
     async close() {
       interrupt.signal.removeEventListener('abort', end);
       await Promise.all(clients.map((client) => client.close()));

@@ -6,7 +6,7 @@ import { readPages } from '../client/follow/read-pages.js';
 import type { Setback } from '../client/index.js';
 import { formatCloudEvent } from './cloud-event.js';
 import { formatEvent } from './format-event.js';
-import { collect, parseCount, parseFrom, parsePair, parseUntil } from './parse-values.js';
+import { collect, parseCount, parseFrom, parseName, parsePair, parseUntil } from './parse-values.js';
 import type { GlobalOptions, Session } from './session.js';
 import { tailFromPlace } from './tail-from-place.js';
 
@@ -53,7 +53,7 @@ export function addTailCommand(program: Command, session: Session): void {
         'go on from the place in FILE if it is there, and keep the place in it',
       ).conflicts('cursor'),
     )
-    .option('--cursor <name>', 'the same with a named cursor of the topic, which the server keeps')
+    .option('--cursor <name>', 'the same with a named cursor of the topic, which the server keeps', parseName)
     .option('-f, --follow', 'stay, and print what is new')
     .option('--json', 'print CloudEvents 1.0 JSON, one object a line')
     .addHelpText('after', examples)

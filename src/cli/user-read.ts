@@ -3,6 +3,7 @@ import type { User, UserServiceClient } from '../../gen/leat/v1/user_service.js'
 import { usageError } from './cli-error.js';
 import { formatTable } from './format-table.js';
 import { formatUser } from './format-user.js';
+import type { Paint } from './paint.js';
 import type { GlobalOptions, Session } from './session.js';
 
 interface ReadOptions extends GlobalOptions {
@@ -42,7 +43,9 @@ async function getUser(session: Session, id: string | undefined, options: ReadOp
 async function listUsers(session: Session, options: ReadOptions): Promise<void> {
   let first = true;
   for await (const users of pages(session.client(options).users, session.signal)) {
-    const text = options.json ? users.map((user) => formatUser(user, true)).join('') : formatPage(users, first);
+    const text = options.json
+      ? users.map((user) => formatUser(user, true)).join('')
+      : formatPage(users, first, session.paint);
     await session.output.write(text, session.signal);
     first = false;
   }
@@ -57,7 +60,7 @@ async function* pages(service: UserServiceClient, signal: AbortSignal) {
   } while (pageToken !== '');
 }
 
-function formatPage(users: readonly User[], first: boolean): string {
+function formatPage(users: readonly User[], first: boolean, paint: Paint): string {
   const rows = users.map(({ userId, name, email, etag }) => [userId, name, email || '-', etag]);
-  return formatTable(['ID', 'NAME', 'EMAIL', 'ETAG'], rows, first);
+  return formatTable(['ID', 'NAME', 'EMAIL', 'ETAG'], rows, first, paint);
 }

@@ -79,6 +79,8 @@ export interface TestService {
   /** Kills the service as a power cut would, and starts another one on the same port and data. */
   crashAndRestart(): Promise<void>;
   crash(): Promise<void>;
+  /** After a crash. */
+  restart(): Promise<void>;
   /** Ends the service and removes its data. */
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -102,6 +104,9 @@ export async function startService(): Promise<TestService> {
   return {
     address: listen,
     crash,
+    async restart() {
+      service = await start();
+    },
     async crashAndRestart() {
       await crash();
       service = await start();

@@ -1,0 +1,94 @@
+import type { Writable } from 'node:stream';
+
+/** How far something has come. */
+export interface ProgressSample {
+  readonly lines: number;
+  readonly bytes: number;
+  readonly durableLines: number;
+  /** Bytes in all, if that is known. */
+  readonly totalBytes?: number;
+}
+
+/** One line of a terminal that is drawn over and over, until it is cleared. */
+export interface Progress {
+  /** Prints a line above the progress. */
+  readonly notice: (line: string) => void;
+  /** Clears the line; nothing is drawn any more. Repeating it is harmless. */
+  stop(): void;
+}
+
+export interface ProgressOptions {
+  readonly sample: () => ProgressSample;
+  /** Prints a line; called when nothing of the progress is on it. */
+  readonly notice: (line: string) => void;
+  /** Time between two drawings, in milliseconds. Default: 200. */
+  readonly intervalMs?: number;
+}
+
+export type Screen = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+
+const CLEAR_LINE = '\r\u001b[K';
+const BAR_CELLS = 20;
+
+/** Draws at once, and then at most once in an interval; a terminal that is slower is left out of the next ones. */
+export function startProgress(screen: Screen, { sample, notice, intervalMs = 200 }: ProgressOptions): Progress {
+  const startedAt = performance.now();
+  let stopped = false;
+  const draw = () => {
+    if (stopped || screen.writableNeedDrain) return;
+    const line = formatProgress(sample(), performance.now() - startedAt);
+    // A line that wraps could not be cleared; some terminals say that they have 0 columns, and mean no number.
+    screen.write(
+      CLEAR_LINE + line.slice(0, (screen.columns !== undefined && screen.columns > 0 ? screen.columns : 80) - 1),
+    );
+  };
+  const timer = setInterval(draw, intervalMs);
+  timer.unref();
+  draw();
+  return {
+    notice(line) {
+      if (!stopped) screen.write(CLEAR_LINE);
+      notice(line);
+      draw();
+    },
+    stop() {
+      if (stopped) return;
+      stopped = true;
+      clearInterval(timer);
+      screen.write(CLEAR_LINE);
+    },
+  };
+}
+
+/** Where there is nobody to watch. */
+export function noProgress(notice: (line: string) => void): Progress {
+  return { notice, stop: () => undefined };
+}
+
+/** "[#####·····]  25 %  1,000 lines  1.0 of 4.0 MiB  512.0 KiB/s  900 durable"; the rate is since the start. */
+export function formatProgress(sample: ProgressSample, elapsedMs: number): string {
+  const { lines, bytes, durableLines, totalBytes } = sample;
+  const rate = elapsedMs > 0 ? `${formatBytes((bytes * 1000) / elapsedMs)}/s` : '-';
+  const size = totalBytes === undefined ? formatBytes(bytes) : `${formatBytes(bytes)} of ${formatBytes(totalBytes)}`;
+  const parts = [`${formatCount(lines)} lines`, size, rate, `${formatCount(durableLines)} durable`];
+  return [...(totalBytes ? [formatBar(bytes / totalBytes)] : []), ...parts].join('  ');
+}
+
+/** "999 B", "1.5 KiB", up to TiB. */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const power = Math.min(Math.max(0, Math.floor(Math.log2(Math.max(1, bytes)) / 10)), units.length - 1);
+  return `${(bytes / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power] ?? ''}`;
+}
+
+/** A file may grow while it is read: never more than all. */
+function formatBar(share: number): string {
+  const part = Math.min(1, share);
+  const cells = Math.floor(part * BAR_CELLS);
+  const percent = String(Math.floor(part * 100)).padStart(3);
+  return `[${'#'.repeat(cells)}${'.'.repeat(BAR_CELLS - cells)}] ${percent} %`;
+}
+
+function formatCount(count: number): string {
+  return count.toLocaleString('en-US');
+}

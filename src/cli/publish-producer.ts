@@ -1,0 +1,122 @@
+import type { Event } from '../../gen/leat/v1/event.js';
+import type { DeepPartial } from '../../gen/leat/v1/event_service.js';
+import { LeatError, Status, clientReasons, type LeatClient, type Setback } from '../client/index.js';
+import type { BatchSource } from './batch-source.js';
+import { CliError, exitCodes } from './cli-error.js';
+import type { PublishTotals } from './publish-batches.js';
+
+export interface ProducerRun {
+  readonly topic: string;
+  readonly producerId: string;
+  readonly source: BatchSource;
+  /** What the user sees; kept up to date. */
+  readonly totals: PublishTotals;
+  /** Ends it: what was sent is waited for, unless the service is away. */
+  readonly stop: AbortSignal;
+  readonly notice: (line: string) => void;
+}
+
+/** Tries in a row over a lost connection. */
+const MAX_ATTEMPTS = 10;
+
+/**
+ * Publishes all that the source has as one producer's events, each once, over lost connections and earlier runs.
+ * Throws what the service refuses, with `totals` up to date; returns early when `stop` aborts.
+ */
+export async function publishAsProducer(client: LeatClient, run: ProducerRun): Promise<void> {
+  const { topic, producerId, source, totals, stop, notice } = run;
+  const known = await findProducer(client, topic, producerId, stop);
+  if (known > 0n) notice(`producer ${producerId} has ${known} events on ${topic}; going on from line ${known + 1n}`);
+  const cut = new AbortController();
+  const trouble = trackTrouble(stop, cut);
+  const read = { lines: 0 };
+  try {
+    const result = await client.publish(topic, eventsOf(source, read), {
+      producerId,
+      maxAttempts: MAX_ATTEMPTS,
+      signal: cut.signal,
+      onProgress(durable) {
+        trouble.passed();
+        addDurable(totals, durable);
+      },
+      onSetback(setback) {
+        trouble.came();
+        notice(describeSetback(setback));
+      },
+    });
+    addDurable(totals, result);
+  } catch (error) {
+    if (error instanceof LeatError && error.published !== undefined) addDurable(totals, error.published);
+    totals.unknownLines = Math.max(0, read.lines - totals.durableLines);
+    if (stop.aborted && isCutShort(error)) return;
+    throw explainRefusal(error, producerId, topic);
+  } finally {
+    trouble.forget();
+  }
+}
+
+/** How many events the producer has; also tells at once that there is no server. */
+async function findProducer(client: LeatClient, topic: string, producerId: string, signal: AbortSignal) {
+  try {
+    return (await client.events.getProducer({ topic, producerId }, { signal })).lastSequence;
+  } catch (error) {
+    if (error instanceof LeatError && error.code === Status.NOT_FOUND) return 0n;
+    throw error;
+  }
+}
+
+/** A stop waits for answers; but while the service is away, none will come. */
+function trackTrouble(stop: AbortSignal, cut: AbortController) {
+  let troubled = false;
+  const onStop = () => {
+    if (troubled) cut.abort();
+  };
+  stop.addEventListener('abort', onStop);
+  return {
+    came() {
+      troubled = true;
+      if (stop.aborted) cut.abort();
+    },
+    passed: () => void (troubled = false),
+    forget: () => stop.removeEventListener('abort', onStop),
+  };
+}
+
+async function* eventsOf(source: BatchSource, read: { lines: number }): AsyncGenerator<DeepPartial<Event>> {
+  const never = new AbortController().signal;
+  for (let batch = await source.take(never); batch !== undefined; batch = await source.take(never)) {
+    for (const event of batch.events) {
+      read.lines += 1;
+      yield event;
+    }
+  }
+}
+
+type Durable = Pick<PublishTotals, 'accepted' | 'duplicates' | 'firstOffset' | 'lastOffset'> & {
+  readonly events: bigint;
+};
+
+function addDurable(totals: PublishTotals, { events, accepted, duplicates, firstOffset, lastOffset }: Durable): void {
+  Object.assign(totals, { durableLines: Number(events), accepted, duplicates, firstOffset, lastOffset });
+}
+
+/** What a publish fails with because it was stopped: aborted, or in the middle of the lines to pass over. */
+function isCutShort(error: unknown): boolean {
+  if (error instanceof LeatError) return error.reason === clientReasons.sourceTooShort;
+  return error instanceof Error && error.name === 'AbortError';
+}
+
+function explainRefusal(error: unknown, producerId: string, topic: string): unknown {
+  if (!(error instanceof LeatError)) return error;
+  if (error.reason !== clientReasons.sourceTooShort && error.reason !== 'SEQUENCE_REUSED') return error;
+  return new CliError(
+    `this is not what producer ${producerId} has published to ${topic} before: ${error.message}`,
+    error.reason === 'SEQUENCE_REUSED' ? exitCodes.conflict : exitCodes.failed,
+    ['give the same file, with new lines at its end only; or take another --producer for another source'],
+    { cause: error },
+  );
+}
+
+function describeSetback({ error, attempt, delayMs }: Setback): string {
+  return `connection lost (${error.message}); sending again in ${(delayMs / 1000).toFixed(1)} s (try ${attempt})`;
+}

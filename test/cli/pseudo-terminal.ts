@@ -1,0 +1,57 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+
+/** Undefined if this machine can make a pseudo-terminal for a test; otherwise why it cannot. */
+export const noTerminal: string | undefined = (() => {
+  const { status } = spawnSync('script', ['-qec', 'true', '/dev/null'], { stdio: 'ignore' });
+  return status === 0 ? undefined : 'no pseudo-terminal: "script" of util-linux is missing';
+})();
+
+export interface TerminalRun {
+  /** The standard output and error, as the screen gets them. */
+  readonly ended: Promise<{ readonly code: number | null; readonly screen: string }>;
+  until(pattern: RegExp): Promise<void>;
+  /** As a person types; '\u0003' is Ctrl-C. */
+  type(keys: string): void;
+}
+
+/** The command line on a pseudo-terminal, through a shell: `redirections` stand behind the arguments. */
+export function runInTerminal(
+  args: readonly string[],
+  { env = {}, redirections = '' }: { env?: Readonly<Record<string, string>>; redirections?: string } = {},
+): TerminalRun {
+  const quoted = [process.execPath, main, ...args].map((word) => `'${word}'`).join(' ');
+  // Neither the developer's colours nor those of the CI may reach the tests.
+  const mine = /^(?:LEAT_|NO_COLOR$|FORCE_COLOR$|NODE_OPTIONS$)/;
+  const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !mine.test(name)));
+  const child = spawn('script', ['-qec', `exec ${quoted} ${redirections}`, '/dev/null'], {
+    env: { ...own, TERM: 'xterm', SHELL: '/bin/sh', ...env },
+    stdio: 'pipe',
+  });
+  let screen = '';
+  const watchers = new Set<() => void>();
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    screen += chunk;
+    watchers.forEach((watch) => watch());
+  });
+  child.stdin.on('error', () => undefined); // It may end before all is typed.
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, screen }));
+  return {
+    ended,
+    until: (pattern) =>
+      new Promise((resolve, reject) => {
+        const watch = () => {
+          if (!pattern.test(screen)) return;
+          watchers.delete(watch);
+          resolve();
+        };
+        watchers.add(watch);
+        watch();
+        void ended.then(({ code }) => reject(new Error(`ended with ${code} before ${pattern}: ${screen}`)));
+      }),
+    type: (keys) => void child.stdin.write(keys),
+  };
+}
