@@ -107,7 +107,7 @@ describe('README', () => {
       expect((await ended).output).not.toMatch(/error/i);
     }
     expect((await terminals[0]?.ended)?.output).toContain('"msg":"stopped"');
-  });
+  }, 240_000);
 
   it('has a command for each of the four patterns', () => {
     expect(patterns).toHaveLength(4);
