@@ -56,7 +56,7 @@ describe('leat topics', () => {
     for (const topic of ['b/one', 'b/two', 'c'])
       await runLeat(['publish', topic, '--address', service.address], { input: 'x\n' });
     expect((await leat('topics', 'b/')).stdout).toMatch(
-      /^TOPIC +EVENTS +FIRST +HEAD +BYTES +LAST COMMIT\nb\/one +1 +1 +1 .*\nb\/two .*\n$/,
+      /^TOPIC +EVENTS +FIRST +HEAD +SIZE +LAST COMMIT +AGE\nb\/one +1 +1 +1 .*\nb\/two .*\n$/,
     );
     const [line = ''] = (await leat('topics', 'c', '--json')).stdout.split('\n');
     expect(JSON.parse(line)).toMatchObject({ topic: 'c', firstOffset: '1', headOffset: '1' });

@@ -31,7 +31,15 @@ export function timers(): number {
 
 /** What of a tail could outlive it. */
 export function leftovers(log: ModelLog, signal: AbortSignal) {
-  return { subscriptions: log.subscriptions, listeners: getEventListeners(signal, 'abort').length, timers: timers() };
+  return { subscriptions: log.subscriptions, listeners: getEventListeners(signal, 'abort').length };
+}
+
+/**
+ * Waits until there are no more timers than before. The process has timers of others too, which come and go; one that
+ * was left behind here stays for longer than a test may take.
+ */
+export async function untilTimersGone(before: number): Promise<void> {
+  while (timers() > before) await turn();
 }
 
 /** Turns until the tail waits at the head. */
