@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
 import { yieldToEventLoop } from '../../src/streams/pacing.js';
-import { timers, untilTimersGone } from './tail-helpers.js';
+import { timers } from './tail-helpers.js';
 
 describe('yieldToEventLoop', () => {
   it('lets what is due on the event loop go first', async () => {
@@ -21,7 +21,7 @@ describe('yieldToEventLoop', () => {
     await expect(waiting).rejects.toMatchObject({ name: 'AbortError' });
     await expect(yieldToEventLoop(abort.signal)).rejects.toMatchObject({ name: 'AbortError' });
     await yieldToEventLoop(signal);
-    await untilTimersGone(before);
+    expect(timers()).toBe(before);
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
     expect(getEventListeners(abort.signal, 'abort')).toHaveLength(0);
   });

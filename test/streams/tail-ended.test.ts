@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { ModelLog } from './model-log.js';
-import { collect, leftovers, setUp, take, timers, untilWaiting, untilTimersGone } from './tail-helpers.js';
+import { collect, leftovers, setUp, take, timers, untilWaiting } from './tail-helpers.js';
 
 describe('a tail that is ended', () => {
   const stages: readonly [string, (log: ModelLog) => Promise<void>][] = [
@@ -21,7 +21,7 @@ describe('a tail that is ended', () => {
     await expect(next).rejects.toMatchObject({ name: 'AbortError' });
     await untilWaiting(log, 0);
     expect(leftovers(log, abort.signal)).toEqual({ subscriptions: 0, listeners: 0 });
-    await untilTimersGone(before);
+    expect(timers()).toBe(before);
   });
 
   it.each(stages)('ends by return() %s, and leaves nothing behind', async (_stage, reach) => {
@@ -37,7 +37,7 @@ describe('a tail that is ended', () => {
     expect((await next).done).toBe(true);
     await untilWaiting(log, 0);
     expect(leftovers(log, abort.signal)).toEqual({ subscriptions: 0, listeners: 0 });
-    await untilTimersGone(before);
+    expect(timers()).toBe(before);
   });
 
   it('leaves nothing behind when a loop over it breaks', async () => {
@@ -46,7 +46,7 @@ describe('a tail that is ended', () => {
     const before = timers();
     for await (const { state } of items) if (state === 'live') break;
     expect(leftovers(log, abort.signal)).toEqual({ subscriptions: 0, listeners: 0 });
-    await untilTimersGone(before);
+    expect(timers()).toBe(before);
   });
 
   it('never subscribes if it was aborted before, was ended before its first item, or does not follow', async () => {

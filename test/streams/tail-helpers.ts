@@ -25,21 +25,31 @@ export async function collect(items: AsyncGenerator<TailItem<ModelPage>, void>):
   return all;
 }
 
+const pending = new Set<unknown>();
+const { setTimeout: start, clearTimeout: stop } = globalThis;
+
+// The timers of this test file alone, the code under test included: the process has others, which come and go.
+globalThis.setTimeout = Object.assign((callback: () => void, ms?: number) => {
+  const timer = start(() => {
+    pending.delete(timer);
+    callback();
+  }, ms);
+  pending.add(timer);
+  return timer;
+}, start);
+globalThis.clearTimeout = (timer) => {
+  pending.delete(timer);
+  stop(timer);
+};
+
+/** Timers that are running. */
 export function timers(): number {
-  return process.getActiveResourcesInfo().filter((name) => name === 'Timeout' || name === 'Immediate').length;
+  return pending.size;
 }
 
 /** What of a tail could outlive it. */
 export function leftovers(log: ModelLog, signal: AbortSignal) {
   return { subscriptions: log.subscriptions, listeners: getEventListeners(signal, 'abort').length };
-}
-
-/**
- * Waits until there are no more timers than before. The process has timers of others too, which come and go; one that
- * was left behind here stays for longer than a test may take.
- */
-export async function untilTimersGone(before: number): Promise<void> {
-  while (timers() > before) await turn();
 }
 
 /** Turns until the tail waits at the head. */

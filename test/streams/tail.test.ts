@@ -2,17 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { tail } from '../../src/streams/tail.js';
 import { ModelLog } from './model-log.js';
-import {
-  collect,
-  collectStates,
-  leftovers,
-  never,
-  setUp,
-  take,
-  timers,
-  untilWaiting,
-  untilTimersGone,
-} from './tail-helpers.js';
+import { collect, collectStates, leftovers, never, setUp, take, timers, untilWaiting } from './tail-helpers.js';
 
 describe('tail', () => {
   it('yields at once on an empty log, live', async () => {
@@ -157,7 +147,7 @@ describe('tail', () => {
     await expect(items.next()).rejects.toMatchObject({ firstOffset: 3 });
     expect(await items.next()).toEqual({ done: true, value: undefined });
     expect(leftovers(log, abort.signal)).toEqual({ subscriptions: 0, listeners: 0 });
-    await untilTimersGone(before);
+    expect(timers()).toBe(before);
   });
 
   it('reads nothing while nobody asks', async () => {

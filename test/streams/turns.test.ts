@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { tail } from '../../src/streams/tail.js';
 import { createTurns, type TakeTurn } from '../../src/streams/turns.js';
-import { never, timers, untilTimersGone } from './tail-helpers.js';
+import { never, timers } from './tail-helpers.js';
 
 const TAILS = 40;
 const PAGES = 10;
@@ -90,7 +90,7 @@ describe('turns of the event loop', () => {
     await expect(takeTurn(abort.signal)).rejects.toMatchObject({ name: 'AbortError' });
     await first;
     await turn();
-    await untilTimersGone(timersBefore);
+    expect(timers()).toBe(timersBefore);
     for (const { signal } of [abort, other]) expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   });
 });

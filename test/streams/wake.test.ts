@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
 import { createWake } from '../../src/streams/wake.js';
-import { never, timers, untilTimersGone } from './tail-helpers.js';
+import { never, timers } from './tail-helpers.js';
 
 function setUp() {
   const callbacks = new Set<() => void>();
@@ -76,7 +76,7 @@ describe('createWake', () => {
     if (how === 'close') wake.close();
     if (how === 'abort') await expect(waiting).rejects.toMatchObject({ name: 'AbortError' });
     else await waiting;
-    await untilTimersGone(before);
+    expect(timers()).toBe(before);
     expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
   });
 });
