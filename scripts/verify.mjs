@@ -3,9 +3,10 @@
  * counts in dist/verify.json. `npm run verify -- lint types` runs only the named ones.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { runTests } from './run-tests.mjs';
 
 const steps = {
   format: () => run('prettier', '--check', '--log-level', 'warn', '.'),
@@ -37,7 +38,7 @@ for (const [name, step] of Object.entries(steps)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   console.log(`\n── ${name}`);
   const started = Date.now();
-  const ok = step();
+  const ok = await step();
   counts[ok ? 'passed' : 'failed'] += 1;
   if (!ok) failures.push(name);
   console.log(`── ${name} ${ok ? 'ok' : 'FAILED'} (${((Date.now() - started) / 1000).toFixed(0)} s)`);
@@ -76,19 +77,10 @@ function generated() {
 }
 
 /** The command of the README, `npm test`; each test counts. */
-function tests() {
-  const results = 'dist/test-results.json';
-  rmSync(results, { force: true });
-  const args = ['test', '--silent', '--', '--json', `--outputFile=${results}`];
-  const ok = spawnSync('npm', args, { stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
-  try {
-    const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(results, 'utf8'));
-    counts.passed += numPassedTests;
-    counts.failed += numFailedTests;
-    counts.skipped += numPendingTests;
-  } catch {
-    console.error('the tests ended without results');
-    return false;
-  }
+async function tests() {
+  const { ok, passed, failed, skipped } = await runTests();
+  counts.passed += passed;
+  counts.failed += failed;
+  counts.skipped += skipped;
   return ok;
 }
