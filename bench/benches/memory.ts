@@ -17,6 +17,7 @@ const BATCH_BYTES = 16 * PAYLOAD_BYTES;
 
 const READERS = { leat: 'leat, stopped readers', naive: 'naive nice-grpc, stopped readers (ended at 1 GiB)' };
 const CUT_SHORT = 'leat, publish streams that stopped within a batch';
+const CUT_LATE = 'leat, the same within their first 900 kB';
 const WRITERS = { leat: 'leat, publishing into a stopped disk', naive: 'naive nice-grpc, the same (ended at 1 GiB)' };
 
 /** Every sample is taken from a process that just started, since memory that was used once stays resident. */
@@ -29,12 +30,18 @@ export const memory: Bench = {
     { ours: READERS.leat, peer: READERS.naive },
     { ours: WRITERS.leat, peer: WRITERS.naive },
   ],
-  limits: { [READERS.leat]: MAX_GROWTH, [CUT_SHORT]: MAX_GROWTH, [WRITERS.leat]: MAX_GROWTH },
+  limits: {
+    [READERS.leat]: MAX_GROWTH,
+    [CUT_SHORT]: MAX_GROWTH,
+    [CUT_LATE]: MAX_GROWTH,
+    [WRITERS.leat]: MAX_GROWTH,
+  },
   open: async (settings) => [
     contestant(READERS.leat, (scope) => leatReaders(scope, settings)),
     contestant(READERS.naive, (scope) => naiveReaders(scope, settings)),
-    contestant(CUT_SHORT, (scope) => leatWriters(scope, settings, false)),
-    contestant(WRITERS.leat, (scope) => leatWriters(scope, settings, true)),
+    contestant(CUT_SHORT, (scope) => leatWriters(scope, settings, { bytesEach: 2.5 * BATCH_BYTES })),
+    contestant(CUT_LATE, (scope) => leatWriters(scope, settings, { bytesEach: 900_000, payloadBytes: 60_000 })),
+    contestant(WRITERS.leat, (scope) => leatWriters(scope, settings, { bytesEach: BYTES_EACH, stopsWriting: true })),
     contestant(WRITERS.naive, (scope) => naiveWriters(scope, settings)),
   ],
 };
@@ -72,12 +79,23 @@ async function naiveReaders(scope: Scope, settings: Settings): Promise<number> {
   return growthOf(server, () => stopper.ask('openReaders', { path, topic: '', count, events }));
 }
 
-/** With a disk that hangs; or with clients that stop, after two batches and a part of the next. */
-async function leatWriters(scope: Scope, settings: Settings, stopsWriting: boolean): Promise<number> {
+interface Writers {
+  readonly bytesEach: number;
+  /** Of each event, 16 of which are a batch. */
+  readonly payloadBytes?: number;
+  /** The disk hangs. */
+  readonly stopsWriting?: boolean;
+}
+
+/** Clients that stop after so much, wherever in a message that is; or a disk that does. */
+async function leatWriters(
+  scope: Scope,
+  settings: Settings,
+  { bytesEach, payloadBytes = PAYLOAD_BYTES, stopsWriting }: Writers,
+): Promise<number> {
   const { count } = sizes(settings);
   const [server, stopper] = await leatServer(scope, stopsWriting);
-  const bytesEach = stopsWriting ? BYTES_EACH : 2.5 * BATCH_BYTES;
-  const order = { shape: 'batches', topic: 'bench/held', count, bytesEach, payloadBytes: PAYLOAD_BYTES } as const;
+  const order = { shape: 'batches', topic: 'bench/held', count, bytesEach, payloadBytes } as const;
   return growthOf(server, () => stopper.ask('openWriters', { path: '/leat.v1.EventService/PublishEvents', ...order }));
 }
 

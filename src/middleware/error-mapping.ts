@@ -1,7 +1,7 @@
 import { isAbortError } from 'abort-controller-x';
 import { ServerError, Status } from 'nice-grpc-common';
 import { RichServerError, type Any } from 'nice-grpc-error-details';
-import { isDomainError, type ErrorKind } from '../domain/errors.js';
+import { type DomainError, isDomainError, type ErrorKind } from '../domain/errors.js';
 import { abortCause, type CallRecord } from './call-record.js';
 import { detailsOf, errorInfo, sayable } from './error-details.js';
 
@@ -32,13 +32,18 @@ export function toClientError(error: unknown, record: CallRecord): ClientError |
     return cause === undefined ? undefined : toClientError(cause, record);
   }
   if (error instanceof RichServerError) return error as ClientError;
-  if (isDomainError(error)) return clientError(statusOf[error.kind], error.message, detailsOf(error));
+  if (isDomainError(error)) return ofDomain(error);
   if (error instanceof ServerError) {
     return clientError(error.code, error.details, [errorInfo(Status[error.code])]);
   }
   record.failure = error;
   const text = `internal error; the server's log has it under request id ${record.requestId}`;
   return clientError(Status.INTERNAL, text, [errorInfo('INTERNAL', { request_id: record.requestId })]);
+}
+
+/** The status of an error that is meant for the client. */
+export function ofDomain(error: DomainError): ClientError {
+  return clientError(statusOf[error.kind], error.message, detailsOf(error));
 }
 
 export function clientError(code: Status, message: string, details: Any[]): ClientError {

@@ -8,9 +8,12 @@ import {
 } from '@grpc/grpc-js';
 import { CALL_KEY, type CallRecords } from '../middleware/call-records.js';
 import type { CallRecord } from '../middleware/call-record.js';
+import { DomainError } from '../domain/errors.js';
 import { malformed } from '../middleware/request-codec.js';
 import { hasPartialMessage, resetStream } from './base-call.js';
-import { presentable, type WireStatus } from './wire-status.js';
+import { type BoundCall, boundPartialMessage } from './bound-partial-message.js';
+import type { PartialMessages } from './partial-messages.js';
+import { presentable, statusOf, type WireStatus } from './wire-status.js';
 
 type NextCall = Parameters<ServerInterceptor>[1];
 
@@ -20,8 +23,16 @@ const HALF_CLOSE_TURNS = 3;
 /** What a client that reads slowly has to take what was sent to it before the end. */
 const STALLED_GRACE_MS = 1_000;
 
+export interface CallInterceptorDeps {
+  readonly records: CallRecords;
+  readonly partialMessages: PartialMessages;
+  /** In bytes. */
+  readonly maxMetadataSize: number;
+}
+
 /** Makes the record of every call, keeps it up to date from below, and frees it. */
-export function createCallInterceptor(records: CallRecords, maxMetadataSize: number): ServerInterceptor {
+export function createCallInterceptor(deps: CallInterceptorDeps): ServerInterceptor {
+  const { records, partialMessages, maxMetadataSize } = deps;
   return (method, nextCall) => {
     const { requestStream, responseStream } = method;
     const { record, key } = records.open({
@@ -31,8 +42,11 @@ export function createCallInterceptor(records: CallRecords, maxMetadataSize: num
       deadlineMs: Number(nextCall.getDeadline()),
     });
     observeStatus(nextCall, record);
-    const listener = listenerOf({ record, key, records, nextCall, maxMetadataSize, holds: requestStream });
-    return new ObservedCall(nextCall, listener, record, method);
+    const bound = boundPartialMessage(nextCall, partialMessages, () =>
+      refuse(nextCall, record, requestStream, overloaded()),
+    );
+    const listener = listenerOf({ record, key, records, nextCall, maxMetadataSize, bound, holds: requestStream });
+    return new ObservedCall(nextCall, listener, record, bound, method);
   };
 }
 
@@ -42,14 +56,20 @@ class ObservedCall extends ServerInterceptingCall {
     nextCall: NextCall,
     listener: ServerListener,
     private readonly record: CallRecord,
+    private readonly bound: BoundCall,
     private readonly method: { readonly requestStream: boolean; readonly responseStream: boolean },
   ) {
     super(nextCall, { start: (next) => next(listener) });
   }
 
   override startRead() {
-    if (this.method.requestStream) this.record.inbox.whenOpen(() => super.startRead());
+    if (this.method.requestStream) this.record.inbox.whenOpen(() => this.readOn());
     else super.startRead();
+  }
+
+  private readOn() {
+    super.startRead();
+    this.bound.reads();
   }
 
   override sendMessage(message: unknown, callback: () => void) {
@@ -82,11 +102,13 @@ interface Observed {
   readonly records: CallRecords;
   readonly nextCall: NextCall;
   readonly maxMetadataSize: number;
+  readonly bound: BoundCall;
   /** Only a client's stream can be mistaken for complete: one message either came or did not. */
   readonly holds: boolean;
 }
 
-function listenerOf({ record, key, records, nextCall, maxMetadataSize, holds }: Observed): ServerListener {
+function listenerOf(observed: Observed): ServerListener {
+  const { record, key, records, nextCall, maxMetadataSize, bound, holds } = observed;
   return new ServerListenerBuilder()
     .withOnReceiveMetadata((metadata, next) => {
       const size = sizeOf(metadata);
@@ -101,11 +123,14 @@ function listenerOf({ record, key, records, nextCall, maxMetadataSize, holds }: 
       next(message);
     })
     .withOnReceiveHalfClose((next) => {
-      const end = () => (hasPartialMessage(nextCall) ? refuse(nextCall, record, holds) : next());
+      const end = () => (hasPartialMessage(nextCall) ? refuse(nextCall, record, holds, cutShort()) : next());
       if (holds) afterTurns(HALF_CLOSE_TURNS, end);
       else end();
     })
-    .withOnCancel(() => records.closed(key))
+    .withOnCancel(() => {
+      bound.over();
+      records.closed(key);
+    })
     .build();
 }
 
@@ -116,12 +141,21 @@ function sizeOf(metadata: Metadata): number {
     .reduce((sum, size) => sum + size, 0);
 }
 
-/** grpc-js drops what is left over of a last message and half-closes. A handler of one message waits for that. */
-function refuse(nextCall: NextCall, record: CallRecord, handlerRuns: boolean) {
-  const error = malformed('the stream ended in the middle of it');
+/** Ends a call from below. A handler of one message waits for that, and does not run. */
+function refuse(nextCall: NextCall, record: CallRecord, handlerRuns: boolean, error: DomainError) {
   if (handlerRuns) record.abort(error);
-  else nextCall.sendStatus({ code: Status.INVALID_ARGUMENT, details: error.message });
+  else nextCall.sendStatus(statusOf(error));
 }
+
+/** grpc-js drops what is left over of a last message, and half-closes. */
+const cutShort = () => malformed('the stream ended in the middle of it');
+
+const overloaded = () =>
+  new DomainError(
+    'exhausted',
+    'OVERLOADED',
+    'messages that came only in part fill the room there is, and this one stood still longest: call again in a moment',
+  );
 
 /** What comes then does nothing if the call was cancelled meanwhile. */
 function afterTurns(turns: number, act: () => void) {

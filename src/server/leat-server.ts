@@ -14,6 +14,7 @@ import { createCallInterceptor } from './call-interceptor.js';
 import { measureEventLoopDelay } from './event-loop-delay.js';
 import { createHealth } from './health.js';
 import { createHttpPort } from './http-port.js';
+import { createPartialMessages } from './partial-messages.js';
 import { addReflection } from './reflection.js';
 import type { LeatServer, ServedService } from './served-service.js';
 import { installTransportTuning, transportOptions } from './transport.js';
@@ -109,7 +110,9 @@ export function createLeatServer({ config, services, log }: ServerDeps): Running
 }
 
 function createGrpcServer(config: Config, records: CallRecords, windows: WindowControl): LeatServer {
-  return createServer(transportOptions(config, [createCallInterceptor(records, config.maxMetadataSize)], windows))
+  const partialMessages = createPartialMessages({ maxBytes: config.partialMessageBudget });
+  const interceptor = createCallInterceptor({ records, partialMessages, maxMetadataSize: config.maxMetadataSize });
+  return createServer(transportOptions(config, [interceptor], windows))
     .use(createCallBoundary({ records, maxUnaryMs: config.maxUnaryDuration }))
     .use(createCallerMiddleware())
     .use(createAbortGuard());

@@ -1,4 +1,7 @@
 import { Metadata, status as Status, type StatusObject } from '@grpc/grpc-js';
+import type { DomainError } from '../domain/errors.js';
+import { ofDomain } from '../middleware/error-mapping.js';
+import type { Any } from 'nice-grpc-error-details';
 import { DETAILS_TRAILER, encodeStatus, errorInfo, sayable } from '../middleware/error-details.js';
 
 export type WireStatus = Pick<StatusObject, 'code' | 'details'> & Partial<Pick<StatusObject, 'metadata'>>;
@@ -9,7 +12,6 @@ const own: readonly (readonly [begin: string, code: Status, reason: string, advi
   ['Received message larger', Status.RESOURCE_EXHAUSTED, 'MESSAGE_TOO_LARGE', 'send smaller messages'],
   ['Received message that decompresses', Status.RESOURCE_EXHAUSTED, 'MESSAGE_TOO_LARGE', 'send smaller messages'],
   ['Received message compressed', Status.UNIMPLEMENTED, 'UNKNOWN_ENCODING', 'use identity, gzip or deflate'],
-  ['the request message cannot', Status.INVALID_ARGUMENT, 'MALFORMED_MESSAGE', ''],
   ['Failed to decompress', Status.INVALID_ARGUMENT, 'MALFORMED_MESSAGE', 'it is not what grpc-encoding says'],
   ['Error deserializing', Status.INVALID_ARGUMENT, 'MALFORMED_MESSAGE', 'the message cannot be decoded'],
   ['Received no request', Status.INVALID_ARGUMENT, 'MALFORMED_MESSAGE', 'send one message, then half-close'],
@@ -35,7 +37,16 @@ export function presentable(status: WireStatus): WireStatus {
   // grpc-js calls unary methods server streaming here.
   const cause = details.replace(/ for server streaming method .*/, '');
   const text = advice === '' ? cause : `${cause}; ${advice}`;
-  const metadata = status.metadata?.clone() ?? new Metadata();
-  metadata.set(DETAILS_TRAILER, Buffer.from(encodeStatus(code, text, [errorInfo(reason)])));
+  return withDetails(code, text, [errorInfo(reason)], status.metadata?.clone());
+}
+
+/** Of an error that ends a call before its handler runs. */
+export function statusOf(error: DomainError): WireStatus {
+  const { code, details, extra } = ofDomain(error);
+  return withDetails(code, details, extra);
+}
+
+function withDetails(code: Status, text: string, details: readonly Any[], metadata = new Metadata()): WireStatus {
+  metadata.set(DETAILS_TRAILER, Buffer.from(encodeStatus(code, text, details)));
   return { code, details: text, metadata };
 }

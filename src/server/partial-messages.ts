@@ -1,0 +1,152 @@
+/** A call whose message has come in part. */
+export interface PartialCall {
+  /** Stops reading from its client, and starts again. */
+  pause(): void;
+  resume(): void;
+  /** Lets go of the part, and ends the call. */
+  end(): void;
+}
+
+/** What is known of one call. */
+export interface PartialMessage {
+  /** Something came, and of a message that is not whole the call now holds so much; `isReading`: its client may go on. */
+  holds(bytes: number, isReading: boolean): void;
+  /** Its client may go on, after messages that had to wait. */
+  goesOn(): void;
+  /** The call is over. */
+  forget(): void;
+}
+
+export interface PartialMessages {
+  add(call: PartialCall): PartialMessage;
+}
+
+export interface PartialMessageLimits {
+  /** Of all calls together; one message more if each of them is waited for. */
+  readonly maxBytes: number;
+  /** A call is in the way of others if it brings nothing for so long, in milliseconds. Default: 2,000. */
+  readonly graceMs?: number;
+  /** How many calls may wait for room, each with what its window lets in, before others are ended for them. Default: 64. */
+  readonly maxWaiting?: number;
+}
+
+/** Less than this is not going on: who sends a byte now and then stands still. */
+const STEP_BYTES = 16 * 1024;
+
+interface Part extends PartialMessage {
+  readonly call: PartialCall;
+  bytes: number;
+  /** When it last went on, by `performance.now()`, and what it held then. */
+  movedAt: number;
+  movedBytes: number;
+  isOver: boolean;
+}
+
+/**
+ * Bounds what all calls of the process hold of messages that are not whole, which no window and no inbox sees.
+ *
+ * When there is no room, who stood still longest makes it. If nobody stands still, a call that brings more waits a
+ * moment instead, so that those who are at work finish their messages and nobody is ended for being many.
+ */
+export function createPartialMessages(limits: PartialMessageLimits): PartialMessages {
+  const { maxBytes, graceMs = 2_000, maxWaiting = 64 } = limits;
+  /** Whose clients may send, who stood still longest first. */
+  const running = new Set<Part>();
+  /** Who came when there was no room, oldest first. */
+  const waiting = new Set<Part>();
+  let total = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  function holds(part: Part, bytes: number, isReading: boolean): void {
+    if (part.isOver) return;
+    total += bytes - part.bytes;
+    part.bytes = bytes;
+    // Held up by its own handler: not the client's fault, and no more than one frame.
+    if (bytes === 0 || !isReading) running.delete(part);
+    else if (!running.has(part) || bytes >= part.movedBytes + STEP_BYTES) moved(part);
+    if (running.has(part)) makeRoom(part);
+    letGoOn();
+  }
+
+  function moved(part: Part): void {
+    part.movedAt = performance.now();
+    part.movedBytes = part.bytes;
+    running.delete(part);
+    running.add(part);
+  }
+
+  const standsStill = (part: Part) => performance.now() - part.movedAt >= graceMs;
+
+  function makeRoom(newest: Part): void {
+    while (total > maxBytes && running.size > 1) {
+      const stillest = first(running) ?? newest;
+      if (waiting.size < maxWaiting && !standsStill(stillest)) return wait(newest);
+      end(stillest);
+      if (stillest === newest) return;
+    }
+  }
+
+  function wait(part: Part): void {
+    running.delete(part);
+    waiting.add(part);
+    part.call.pause();
+    timer ??= setInterval(look, graceMs / 2).unref();
+  }
+
+  /** One at a time: each takes what its client had sent meanwhile, and calls again. */
+  function letGoOn(): void {
+    const next = first(waiting);
+    if (next !== undefined && (total < maxBytes || running.size === 0)) resume(next);
+    if (waiting.size > 0) return;
+    clearInterval(timer);
+    timer = undefined;
+  }
+
+  function resume(part: Part): void {
+    waiting.delete(part);
+    moved(part);
+    part.call.resume();
+  }
+
+  /** Nothing comes from those who stand still, so somebody has to look. */
+  function look(): void {
+    for (let next = first(running); next && waiting.size > 0 && standsStill(next); next = first(running)) end(next);
+    for (let next = first(waiting); next && total < maxBytes; next = first(waiting)) resume(next);
+    letGoOn();
+  }
+
+  function end(part: Part): void {
+    forget(part);
+    part.call.end();
+  }
+
+  function forget(part: Part): void {
+    if (part.isOver) return;
+    part.isOver = true;
+    total -= part.bytes;
+    running.delete(part);
+    waiting.delete(part);
+    letGoOn();
+  }
+
+  return {
+    add(call) {
+      const part: Part = {
+        call,
+        bytes: 0,
+        movedAt: 0,
+        movedBytes: 0,
+        isOver: false,
+        holds: (bytes, isReading) => holds(part, bytes, isReading),
+        goesOn: () => void (!part.isOver && part.bytes > 0 && !waiting.has(part) && moved(part)),
+        forget: () => forget(part),
+      };
+      return part;
+    },
+  };
+}
+
+function first<T>(set: ReadonlySet<T>): T | undefined {
+  for (const one of set) return one;
+  return undefined;
+}
