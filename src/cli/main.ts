@@ -13,7 +13,7 @@ function listenForSignals(): Interrupt {
   const controller = new AbortController();
   const onSignal = () => {
     // Whoever asks twice does not want to wait for an answer of the server.
-    if (controller.signal.aborted) process.exit(exitCodes.interrupted);
+    if (controller.signal.aborted) leave();
     controller.abort();
   };
   const signals = ['SIGINT', 'SIGTERM'] as const;
@@ -22,4 +22,10 @@ function listenForSignals(): Interrupt {
     signal: controller.signal,
     release: () => signals.forEach((signal) => process.off(signal, onSignal)),
   };
+}
+
+/** What stands on the terminal's last line, a progress for example, stays there. */
+function leave(): never {
+  if (process.stderr.isTTY) process.stderr.write('\n');
+  process.exit(exitCodes.interrupted);
 }

@@ -32,29 +32,28 @@ export interface CallLimits {
   readonly maxMs: number;
 }
 
-/**
- * Sends batches to a topic over as many calls of PublishEvents as it takes, one after the other, and keeps `totals`
- * up to date with what is durable. Throws the error of the first call that fails.
- */
-export async function publishBatches(
-  events: EventServiceClient,
-  topic: string,
-  source: BatchSource,
-  limits: CallLimits,
-  totals: PublishTotals,
-): Promise<void> {
-  while (await source.ready()) await publishCall(events, topic, source, limits, totals);
+export interface PublishRun {
+  readonly topic: string;
+  readonly source: BatchSource;
+  readonly limits: CallLimits;
+  /** What the user sees; kept up to date. */
+  readonly totals: PublishTotals;
+  /** Ends it: what was sent is waited for, unless no server has answered yet. */
+  readonly stop: AbortSignal;
 }
 
-async function publishCall(
-  events: EventServiceClient,
-  topic: string,
-  source: BatchSource,
-  limits: CallLimits,
-  totals: PublishTotals,
-): Promise<void> {
+/**
+ * Sends batches to a topic over as many calls of PublishEvents as it takes, one after the other, and keeps the totals
+ * up to date with what is durable. Throws the error of the first call that fails; AbortError if `stop` ended it.
+ */
+export async function publishBatches(events: EventServiceClient, run: PublishRun): Promise<void> {
+  while (await run.source.ready()) await publishCall(events, run);
+}
+
+async function publishCall(events: EventServiceClient, { topic, source, limits, totals, stop }: PublishRun) {
   const turn = new AbortController();
   const timer = setTimeout(() => turn.abort(), limits.maxMs);
+  const reach = trackReach(stop);
   const sent: Batch['events']['length'][] = [];
   async function* requests(): AsyncGenerator<DeepPartial<PublishEventsRequest>> {
     for (let bytes = 0; bytes < limits.maxBytes;) {
@@ -66,7 +65,7 @@ async function publishCall(
     }
   }
   try {
-    const { topics, duplicates } = await events.publishEvents(requests());
+    const { topics, duplicates } = await events.publishEvents(requests(), reach);
     totals.durableLines += sum(sent);
     totals.duplicates += duplicates;
     addTopics(totals, topics);
@@ -76,7 +75,17 @@ async function publishCall(
   } finally {
     clearTimeout(timer);
     turn.abort();
+    reach.forget();
   }
+}
+
+/** Options of a call that `stop` aborts until a server has answered: one that is there sends its headers at once. */
+function trackReach(stop: AbortSignal) {
+  const call = new AbortController();
+  const abort = () => call.abort();
+  const forget = () => stop.removeEventListener('abort', abort);
+  stop.addEventListener('abort', abort);
+  return { signal: call.signal, onHeader: forget, forget };
 }
 
 function addFailure(totals: PublishTotals, sent: readonly number[], error: unknown): void {

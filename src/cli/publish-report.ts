@@ -1,3 +1,4 @@
+import { isAbortError } from 'abort-controller-x';
 import { readCallFailure, type CallFailure } from './call-failure.js';
 import { CliError, exitCodes } from './cli-error.js';
 import { describeCallError, describeViolations, exitCodeFor } from './present-error.js';
@@ -11,6 +12,7 @@ export function explain(error: unknown, totals: PublishTotals, address: string):
     const told = withLines(failure, totals);
     return new CliError(describeCallError(told, address), exitCodeFor(told), [...describeViolations(told), ...notes]);
   }
+  if (isAbortError(error)) return new CliError('interrupted', exitCodes.interrupted, notes);
   const code = (error as NodeJS.ErrnoException).code;
   if (error instanceof CliError) return new CliError(error.message, error.exitCode, notes);
   if (error instanceof Error && code !== undefined) return new CliError(error.message, exitCodes.usage, notes);

@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
@@ -8,6 +7,7 @@ import { batchLines } from './batch-lines.js';
 import { createBatchSource, type BatchSource } from './batch-source.js';
 import { CliError, exitCodes, usageError } from './cli-error.js';
 import { decodeUtf8 } from './cloud-event.js';
+import { openInput } from './open-input.js';
 import { explain, jsonSummary, textSummary } from './publish-report.js';
 import { parseEnvelope } from './envelope.js';
 import { parsePair, parseName } from './parse-values.js';
@@ -17,6 +17,7 @@ import { publishAsProducer } from './publish-producer.js';
 import { createReadMeter, type ReadMeter } from './read-meter.js';
 import type { GlobalOptions, Session } from './session.js';
 import { splitLines } from './split-lines.js';
+import { tellOfWait } from './tell-of-wait.js';
 
 interface PublishOptions extends GlobalOptions {
   readonly type?: string;
@@ -73,10 +74,12 @@ Examples:
 
 async function publish(session: Session, topic: string, file: string | undefined, options: PublishOptions) {
   const totals = createTotals();
-  const input = openInput(session, file);
   const meter = createReadMeter();
   const progress = await openProgress(session, file, options, meter, totals);
+  const answered = tellOfWait(session.signal, () => tellWhatIsWaitedFor(session, progress));
+  let input: Readable | undefined;
   try {
+    input = await inputOf(session, file);
     const runs = meter.lines(splitLines(meter.bytes(input), maxLineBytes));
     const source = createBatchSource(batchLines(runs, eventMaker(options), batchLimits), session.signal);
     await send(session, topic, source, options, totals, progress);
@@ -87,10 +90,16 @@ async function publish(session: Session, topic: string, file: string | undefined
     if (options.json) await session.output.write(jsonSummary(topic, totals));
     throw explain(error, totals, options.address);
   } finally {
+    answered();
     progress.stop();
-    input.destroy();
+    input?.destroy();
   }
   await session.output.write(options.json ? jsonSummary(topic, totals) : textSummary(topic, totals, options.producer));
+}
+
+/** Somebody at the terminal pressed Ctrl-C, and wonders. */
+function tellWhatIsWaitedFor({ terminal }: Session, { notice }: Progress): void {
+  if (terminal.stderr.isTTY === true) notice('waiting for what was sent to be durable; Ctrl-C again leaves at once');
 }
 
 async function send(
@@ -103,7 +112,9 @@ async function send(
 ): Promise<void> {
   const { producer: producerId } = options;
   const client = session.client(options);
-  if (producerId === undefined) return publishBatches(client.events, topic, source, callLimits, totals);
+  if (producerId === undefined) {
+    return publishBatches(client.events, { topic, source, limits: callLimits, totals, stop: session.signal });
+  }
   return publishAsProducer(client, { topic, producerId, source, totals, stop: session.signal, notice });
 }
 
@@ -135,8 +146,8 @@ function isStdin(file: string | undefined): boolean {
   return file === undefined || file === '-';
 }
 
-function openInput(session: Session, file: string | undefined): Readable {
-  if (file !== undefined && !isStdin(file)) return createReadStream(file, { highWaterMark: 256 << 10 });
+async function inputOf(session: Session, file: string | undefined): Promise<Readable> {
+  if (file !== undefined && !isStdin(file)) return openInput(file);
   if (session.terminal.stdin.isTTY) session.notice('reading lines from the terminal; Ctrl-D ends');
   return session.terminal.stdin;
 }

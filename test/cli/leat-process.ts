@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { killAfterTest } from '../support/leftovers.js';
+import { watchText } from '../support/watched-text.js';
 
 const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 
@@ -30,38 +32,31 @@ export interface StartOptions {
   readonly program?: string;
 }
 
+/** Ends with the test, at the latest. */
 export function startLeat(args: readonly string[], options: StartOptions = {}): LeatProcess {
+  const started = spawnLeat(args, options);
+  killAfterTest(started.child);
+  return started;
+}
+
+function spawnLeat(args: readonly string[], options: StartOptions = {}): LeatProcess {
   const { readOutput = true, env = {}, program = main } = options;
   // Environment of the developer's own must not reach the tests.
   const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('LEAT_')));
   const child = spawn(process.execPath, [program, ...args], { env: { ...own, ...env }, stdio: 'pipe' });
-  const text = { stdout: '', stderr: '' };
-  const watchers = new Set<() => void>();
-  for (const name of ['stdout', 'stderr'] as const) {
-    if (name === 'stdout' && !readOutput) continue;
-    child[name].setEncoding('utf8').on('data', (chunk: string) => {
-      text[name] += chunk;
-      watchers.forEach((watch) => watch());
-    });
-  }
   // The process may end before it has read all its input; what then happens to the pipe is not the test's business.
   child.stdin.on('error', () => undefined);
-  const ended = once(child, 'close').then(([code]): Ended => ({ code: code as number | null, ...text }));
-  const until = (stream: 'stdout' | 'stderr', pattern: RegExp) =>
-    new Promise<RegExpExecArray>((resolve, reject) => {
-      const watch = () => {
-        const match = pattern.exec(text[stream]);
-        if (match === null) return;
-        watchers.delete(watch);
-        resolve(match);
-      };
-      watchers.add(watch);
-      watch();
-      void ended.then((end) =>
-        reject(new Error(`ended with ${end.code} before ${pattern}: ${end.stdout}${end.stderr}`)),
-      );
-    });
-  return { child, ended, until };
+  const closed = once(child, 'close').then(([code]) => code as number | null);
+  const watched = { stdout: watchText(closed), stderr: watchText(closed) };
+  for (const name of ['stdout', 'stderr'] as const) {
+    if (name === 'stdout' && !readOutput) continue;
+    child[name].setEncoding('utf8').on('data', watched[name].add);
+  }
+  return {
+    child,
+    ended: closed.then((code) => ({ code, stdout: watched.stdout.text, stderr: watched.stderr.text })),
+    until: (stream, pattern) => watched[stream].until(pattern),
+  };
 }
 
 /** Runs one command to its end. `input` is all of its standard input. */
@@ -91,7 +86,7 @@ export async function startService(): Promise<TestService> {
   let listen = '127.0.0.1:0';
   const start = async () => {
     const flags = ['--data-dir', dataDir, '--listen', listen, '--http-listen', '127.0.0.1:0'];
-    const service = startLeat(['serve', ...flags]);
+    const service = spawnLeat(['serve', ...flags]);
     const [, port] = await service.until('stdout', /"grpcPort":(\d+).*"serving"/);
     listen = `127.0.0.1:${port}`;
     return service;

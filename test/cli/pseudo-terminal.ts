@@ -1,6 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { killAfterTest } from '../support/leftovers.js';
+import { watchText } from '../support/watched-text.js';
 
 const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 
@@ -13,7 +15,7 @@ export const noTerminal: string | undefined = (() => {
 export interface TerminalRun {
   /** The standard output and error, as the screen gets them. */
   readonly ended: Promise<{ readonly code: number | null; readonly screen: string }>;
-  until(pattern: RegExp): Promise<void>;
+  until(pattern: RegExp): Promise<RegExpExecArray>;
   /** As a person types; '\u0003' is Ctrl-C. */
   type(keys: string): void;
 }
@@ -31,27 +33,14 @@ export function runInTerminal(
     env: { ...own, TERM: 'xterm', SHELL: '/bin/sh', ...env },
     stdio: 'pipe',
   });
-  let screen = '';
-  const watchers = new Set<() => void>();
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-    screen += chunk;
-    watchers.forEach((watch) => watch());
-  });
+  killAfterTest(child);
   child.stdin.on('error', () => undefined); // It may end before all is typed.
-  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, screen }));
+  const closed = once(child, 'close').then(([code]) => code as number | null);
+  const screen = watchText(closed);
+  child.stdout.setEncoding('utf8').on('data', screen.add);
   return {
-    ended,
-    until: (pattern) =>
-      new Promise((resolve, reject) => {
-        const watch = () => {
-          if (!pattern.test(screen)) return;
-          watchers.delete(watch);
-          resolve();
-        };
-        watchers.add(watch);
-        watch();
-        void ended.then(({ code }) => reject(new Error(`ended with ${code} before ${pattern}: ${screen}`)));
-      }),
+    ended: closed.then((code) => ({ code, screen: screen.text })),
+    until: screen.until,
     type: (keys) => void child.stdin.write(keys),
   };
 }

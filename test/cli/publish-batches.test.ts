@@ -33,9 +33,12 @@ function countCalls() {
   const calls: number[] = [];
   const events = {
     ...client.events,
-    publishEvents: (requests: Parameters<typeof client.events.publishEvents>[0]) => {
+    publishEvents: (...[requests, options]: Parameters<typeof client.events.publishEvents>) => {
       const call = calls.push(0) - 1;
-      return client.events.publishEvents(counted(requests, () => (calls[call] = (calls[call] ?? 0) + 1)));
+      return client.events.publishEvents(
+        counted(requests, () => (calls[call] = (calls[call] ?? 0) + 1)),
+        options,
+      );
     },
   };
   return { events, calls };
@@ -53,7 +56,8 @@ describe('publishBatches', () => {
     const { events, calls } = countCalls();
     const source = createBatchSource(batchesOf(numberedLines(100)), never);
     const totals = createTotals();
-    await publishBatches(events, 'bytes', source, { maxBytes: 1_000, maxMs: 60_000 }, totals);
+    const callLimits = { maxBytes: 1_000, maxMs: 60_000 };
+    await publishBatches(events, { topic: 'bytes', source, limits: callLimits, totals, stop: never });
     expect(calls).toEqual([3, 3, 3, 1]);
     expect(totals).toMatchObject({ durableLines: 100, accepted: 100n, firstOffset: 1n, lastOffset: 100n });
   });
@@ -68,7 +72,9 @@ describe('publishBatches', () => {
       yield* batchesOf('b\n');
     }
     const totals = createTotals();
-    const run = publishBatches(events, 'time', createBatchSource(slowly(), never), { maxBytes: 1e6, maxMs: 1 }, totals);
+    const source = createBatchSource(slowly(), never);
+    const callLimits = { maxBytes: 1e6, maxMs: 1 };
+    const run = publishBatches(events, { topic: 'time', source, limits: callLimits, totals, stop: never });
     for await (const { records } of client.events.listEvents({ topic: 'time', follow: true, limit: 1n })) {
       if (records.length > 0) break;
     }

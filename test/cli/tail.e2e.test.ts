@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { startSilentServer } from '../support/silent-server.js';
 import { numberedLines, runLeat, startLeat, startService, type TestService } from './leat-process.js';
 
 let service: TestService;
@@ -83,17 +83,12 @@ describe('leat tail', () => {
   });
 
   it('ends at Ctrl-C while a server does not answer', async () => {
-    const sockets: Socket[] = [];
-    const silent = createServer((socket) => void sockets.push(socket.on('error', () => undefined)));
-    await once(silent.listen(0, '127.0.0.1'), 'listening');
-    const address = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
-    const connected = once(silent, 'connection');
-    const tail = startLeat(['tail', 'x', '--address', address]);
+    await using silent = await startSilentServer();
+    const connected = silent.connected();
+    const tail = startLeat(['tail', 'x', '--address', silent.address]);
     await connected;
     tail.child.kill('SIGINT');
     expect(await tail.ended).toEqual({ code: 130, stdout: '', stderr: '' });
-    sockets.forEach((socket) => socket.destroy());
-    silent.close();
   });
 
   it('goes on over the death of the server with nothing lost and nothing twice', async () => {

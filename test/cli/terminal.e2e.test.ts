@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { execFileSync } from 'node:child_process';
-import { open, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { formatProgress } from '../../src/cli/progress.js';
 import { numberedLines, runLeat, startService, type TestService } from './leat-process.js';
+import { makeNamedPipe } from './named-pipe.js';
 import { noTerminal, runInTerminal } from './pseudo-terminal.js';
 
 let service: TestService;
@@ -25,13 +25,6 @@ const drawn = `\r${escape}[K`;
 if (noTerminal !== undefined) console.warn(`skipped: ${noTerminal}`);
 const onTerminal = noTerminal === undefined ? describe : describe.skip;
 
-/** A named pipe to write lines into, as slowly as the test wants. */
-async function pipeOf(name: string) {
-  const file = path.join(dir, name);
-  execFileSync('mkfifo', [file]);
-  return { file, open: () => open(file, 'w') };
-}
-
 onTerminal('progress of leat publish', () => {
   it('is a bar where the size is known, and leaves nothing but the result', async () => {
     const file = path.join(dir, 'known');
@@ -43,12 +36,12 @@ onTerminal('progress of leat publish', () => {
   });
 
   it('tells lines, bytes and what is durable while a pipe is open', async () => {
-    const pipe = await pipeOf('pipe');
+    const pipe = makeNamedPipe(path.join(dir, 'pipe'));
     const run = runInTerminal(at('publish', 'slow', pipe.file));
-    const writer = await pipe.open();
-    await writer.write(numberedLines(7));
+    const writer = pipe.openWriter();
+    writer.write(numberedLines(7));
     await run.until(/7 lines {2}49 B {2}\S+ \S+\/s {2}7 durable/);
-    await writer.close();
+    writer.close();
     const { code, screen } = await run.ended;
     expect(code).toBe(0);
     expect(screen).not.toContain('%');
