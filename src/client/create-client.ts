@@ -1,4 +1,5 @@
 import { createClientFactory } from 'nice-grpc';
+import { ChatServiceDefinition } from '../../gen/leat/v1/chat_service.js';
 import { EventServiceDefinition, type EventServiceClient } from '../../gen/leat/v1/event_service.js';
 import { UserServiceDefinition, type UserServiceClient } from '../../gen/leat/v1/user_service.js';
 import type { BackoffOptions } from './backoff.js';
@@ -6,6 +7,9 @@ import { errorsMiddleware } from './call-errors.js';
 import { createHeadersMiddleware, type Credentials } from './call-headers.js';
 import type { LeatCallOptions } from './call-options.js';
 import { createPolicyMiddleware } from './call-policy.js';
+import type { ChatClient } from './chat/chat-call.js';
+import type { Rooms, RoomsOptions } from './chat/chat-options.js';
+import { joinRooms } from './chat/join-rooms.js';
 import { openChannel, type ChannelSettings } from './channel.js';
 import type { EventClient } from './event-client.js';
 import { follow } from './follow/follow.js';
@@ -36,6 +40,11 @@ export interface LeatClient {
    */
   readonly events: EventServiceClient<LeatCallOptions>;
   /**
+   * ChatService, the same way: reads, and SendMessage with a message id, are repeated. Chat is as the service gives it:
+   * `joinRooms` is what survives.
+   */
+  readonly chat: ChatClient;
+  /**
    * Reads a topic: replay first, then live, each matching event once and in order over lost connections, silent ones,
    * drained and restarted servers. Reads a page ahead, no more, however slow the reader is.
    *
@@ -56,7 +65,16 @@ export interface LeatClient {
     source: AsyncIterable<PublishInput> | Iterable<PublishInput>,
     options?: PublishOptions,
   ): Promise<PublishResult>;
-  /** Ends what is running: follows save their place, publishes abort. Then the connection. Repeating it is harmless. */
+  /**
+   * Opens one stream for any number of rooms. Over lost connections, silent ones, drained and restarted servers it comes
+   * back by itself, enters its rooms again where it was, and sends again what nobody has answered for: each message is
+   * delivered once and in order, and stored once.
+   *
+   * Ends at `close()`, and with an error for what waiting does not mend: SESSION_TAKEN_OVER, UNAUTHENTICATED, … What
+   * goes wrong in one room ends that room alone. Nothing throws here: see `ended`.
+   */
+  joinRooms(options?: RoomsOptions): Rooms;
+  /** Ends what is running: follows save their place, rooms are left, publishes abort. Then the connection. Repeating it is harmless. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -73,6 +91,7 @@ export function createLeatClient(options: ClientOptions): LeatClient {
     .use(createPolicyMiddleware({ timeoutMs, maxAttempts, backoff }));
   const users: UserServiceClient<LeatCallOptions> = factory.create(UserServiceDefinition, channel);
   const events: EventClient = factory.create(EventServiceDefinition, channel);
+  const chat: ChatClient = factory.create(ChatServiceDefinition, channel);
   const encoded = factory.create(EncodedPublishDefinition, channel);
   const running = new Set<() => Promise<unknown>>();
   const closed = new AbortController();
@@ -94,6 +113,8 @@ export function createLeatClient(options: ClientOptions): LeatClient {
   return {
     users,
     events,
+    chat,
+    joinRooms: (settings = {}) => joinRooms(chat, settings, track),
     follow: (topic, settings = {}) => follow(events, topic, settings, track),
     publish: (topic, source, settings = {}) =>
       publish({ events, encoded, closed: closed.signal }, topic, source, settings),

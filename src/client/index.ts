@@ -11,10 +11,22 @@ export type { Setback } from './attempts.js';
 export type { Credentials, TokenSource } from './call-headers.js';
 export type { ChannelSettings, TlsOptions } from './channel.js';
 export type { LeatCallOptions } from './call-options.js';
+export type * from './chat/chat-options.js';
+export type { Store } from './chat/observable.js';
+export type { RoomStatus, RoomView } from './chat/room-view.js';
+export type { PendingMessage } from './chat/sends.js';
 export type * from './follow/follow-options.js';
 export type { PublishInput, PublishOptions, PublishResult } from './publish/publish-options.js';
 export type { PublishTotals } from './publish/totals.js';
 
+export {
+  ChatServiceDefinition,
+  Delivery,
+  Member,
+  Room,
+  type ChatServiceClient,
+  type ReadMark,
+} from '../../gen/leat/v1/chat_service.js';
 export { Event, EventFilter, EventRecord, Start, TailState } from '../../gen/leat/v1/event.js';
 export type * from '../../gen/leat/v1/event_service.js';
 export { EventServiceDefinition, PublishProgress, Topic } from '../../gen/leat/v1/event_service.js';

@@ -29,7 +29,11 @@ export const clientReasons = {
   sourceTooShort: 'SOURCE_TOO_SHORT',
   /** An event without an id, where ids make a retry harmless. */
   idMissing: 'EVENT_ID_MISSING',
-  /** `close()` was called. */
+  /** A room that was joined already. */
+  roomJoined: 'ROOM_JOINED',
+  /** More messages are under way than `maxUnacknowledged`. */
+  tooManySends: 'TOO_MANY_SENDS',
+  /** `close()` was called, or `leave()`. */
   closed: 'CLIENT_CLOSED',
 } as const;
 

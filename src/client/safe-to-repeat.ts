@@ -1,3 +1,4 @@
+import { ChatServiceDefinition, type SendMessageRequest } from '../../gen/leat/v1/chat_service.js';
 import type { CommitCursorRequest, PublishEventRequest } from '../../gen/leat/v1/event_service.js';
 import { EventServiceDefinition } from '../../gen/leat/v1/event_service.js';
 import type { CreateUserRequest, DeleteUserRequest } from '../../gen/leat/v1/user_service.js';
@@ -32,6 +33,12 @@ const rules: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
     CommitCursor: when<CommitCursorRequest>(({ rewind }) => rewind !== true),
     // It only ever moves forward.
     TrimTopic: always,
+  },
+  [ChatServiceDefinition.fullName]: {
+    GetRoom: always,
+    ListRooms: always,
+    ListMessages: always,
+    SendMessage: when<SendMessageRequest>(({ message }) => isGiven(message?.id)),
   },
 };
 

@@ -1,0 +1,169 @@
+import { randomUUID } from 'node:crypto';
+import { delay, isAbortError, rethrowAbortError } from 'abort-controller-x';
+import { Status } from 'nice-grpc';
+import type { ChatResponse } from '../../../gen/leat/v1/chat_service.js';
+import { createAttempts } from '../attempts.js';
+import type { Track } from '../follow/follow.js';
+import { clientReasons, LeatError } from '../leat-error.js';
+import { linkSignals } from '../link-signals.js';
+import { chatCall, type ChatClient } from './chat-call.js';
+import type { JoinedRoom, JoinOptions, Rooms, RoomsOptions } from './chat-options.js';
+import { createMessageIds } from './message-id.js';
+import { createOutbox, type FrameSource } from './outbox.js';
+import { roomJoined, roomsClosed } from './room-errors.js';
+import type { Incoming, RoomPort } from './room-port.js';
+import { createRoom } from './room.js';
+import { createRoomsBoard } from './rooms-board.js';
+import { createSendLimit } from './send-limit.js';
+
+/** How long `close` waits for the service, in milliseconds. */
+const CLOSE_MS = 5_000;
+
+/** Of the Pongs that only tell that the service lives. */
+const SIGN_OF_LIFE = 0n;
+
+/** See `LeatClient.joinRooms`. */
+export function joinRooms(chat: ChatClient, options: RoomsOptions, track: Track): Rooms {
+  const { sessionId = randomUUID(), heartbeatMs = 15_000, maxUnacknowledged = 256 } = options;
+  const outbox = createOutbox();
+  const board = createRoomsBoard(options.onState);
+  const limit = createSendLimit(maxUnacknowledged);
+  const nextId = createMessageIds();
+  const ports = new Map<string, RoomPort>();
+  const pongs = new Map<bigint, () => void>();
+  const stop = linkSignals(options.signal);
+  let lastNonce = SIGN_OF_LIFE;
+  let isPingDue = false;
+  let isClosing = false;
+  let attempts = createAttempts({ ...options, maxAttempts: options.maxFirstAttempts ?? options.maxAttempts });
+
+  const pinger: FrameSource = {
+    nextFrame() {
+      if (!isPingDue) return undefined;
+      isPingDue = false;
+      return { $case: 'ping', value: { nonce: SIGN_OF_LIFE } };
+    },
+  };
+
+  function ping(): void {
+    isPingDue = true;
+    outbox.wake(pinger);
+  }
+
+  function expectPong(onPong: () => void): bigint {
+    pongs.set(++lastNonce, onPong);
+    return lastNonce;
+  }
+
+  function onFrame({ frame }: ChatResponse): void {
+    if (board.state === 'connecting') attempts = createAttempts(options);
+    attempts.succeeded();
+    board.live();
+    if (frame?.$case === 'pong') {
+      pongs.get(frame.value.nonce)?.();
+      pongs.delete(frame.value.nonce);
+    }
+    const room = roomOf(frame);
+    if (room !== undefined && frame !== undefined) ports.get(room)?.handle(frame);
+  }
+
+  async function callOnce(): Promise<void> {
+    // Its answer tells that the stream is there, also if there are no rooms.
+    ping();
+    try {
+      await chatCall({ chat, sessionId, outbox, onFrame, heartbeatMs, onSilence: ping, signal: stop.signal });
+    } finally {
+      pongs.clear();
+      for (const port of [...ports.values()]) port.lost();
+    }
+  }
+
+  async function keepUp(): Promise<void> {
+    while (!isClosing) {
+      let thrown: unknown = streamEnded();
+      try {
+        await callOnce();
+      } catch (error) {
+        rethrowAbortError(error);
+        thrown = error;
+      }
+      if (isClosing) return;
+      const setback = attempts.failed(thrown);
+      board.setback(setback);
+      await delay(stop.signal, setback.delayMs);
+    }
+  }
+
+  async function run(): Promise<void> {
+    const forget = track(close);
+    let failure: Error | undefined;
+    try {
+      await keepUp();
+    } catch (error) {
+      failure = isAbortError(error) ? error : LeatError.from(error);
+      if (!isClosing || options.signal?.aborted === true) throw failure;
+      failure = undefined;
+    } finally {
+      isClosing = true;
+      stop.unlink();
+      forget();
+      for (const port of [...ports.values()]) port.end(failure);
+      board.ended(failure);
+    }
+  }
+
+  async function close(): Promise<void> {
+    const isFirst = !isClosing;
+    isClosing = true;
+    const timer = setTimeout(stop.abort, CLOSE_MS);
+    try {
+      if (board.state !== 'live') stop.abort();
+      else if (isFirst) void limit.settled().then(() => outbox.finish());
+      await ended.catch(() => undefined);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  function join(name: string, settings: JoinOptions = {}): JoinedRoom {
+    if (isClosing) throw board.snapshot().error ?? roomsClosed();
+    if (ports.has(name)) throw roomJoined(name);
+    const port: RoomPort = createRoom({
+      name,
+      options: settings,
+      limit,
+      nextId,
+      expectPong,
+      wake: () => outbox.wake(port),
+      onOver() {
+        ports.delete(name);
+        outbox.remove(port);
+      },
+    });
+    ports.set(name, port);
+    outbox.wake(port);
+    return port.room;
+  }
+
+  const ended = run();
+  ended.catch(() => undefined); // Whoever is interested listens.
+  return {
+    sessionId,
+    ended,
+    subscribe: (listener) => board.subscribe(listener),
+    snapshot: () => board.snapshot(),
+    join,
+    ready: () => limit.ready(),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function roomOf(frame: Incoming | undefined): string | undefined {
+  return frame !== undefined && 'room' in frame.value ? frame.value.room : undefined;
+}
+
+function streamEnded(): LeatError {
+  const options = { code: Status.UNAVAILABLE, reason: clientReasons.streamCut };
+  return new LeatError('the stream ended, and nobody had asked for that', options);
+}

@@ -1,0 +1,68 @@
+import { execute } from 'abort-controller-x';
+
+/** Something that changes, and whom that is told. */
+export interface Observable {
+  /** Calls `listener` after changes, once for all that came together; returns how to stop that. */
+  subscribe(listener: () => void): () => void;
+  changed(): void;
+}
+
+export function createObservable(): Observable {
+  const listeners = new Set<() => void>();
+  let isTelling = false;
+  return {
+    subscribe(listener) {
+      // The same function may be subscribed twice.
+      const own = () => listener();
+      listeners.add(own);
+      return () => void listeners.delete(own);
+    },
+    changed() {
+      if (isTelling) return;
+      isTelling = true;
+      queueMicrotask(() => {
+        isTelling = false;
+        for (const listener of [...listeners]) listener();
+      });
+    },
+  };
+}
+
+/** What can be read and observed, in the shape that React's useSyncExternalStore takes. */
+export interface Store<T> {
+  subscribe(listener: () => void): () => void;
+  /** The same object until something changes. */
+  snapshot(): T;
+}
+
+/**
+ * What `select` makes of a store, now and after each change, the newest only: who is slow misses what was overwritten.
+ * Ends with the last value once `isOver`; throws AbortError when `signal` aborts.
+ */
+export async function* valuesOf<S, T>(
+  store: Store<S>,
+  select: (snapshot: S) => T,
+  isOver: (snapshot: S) => boolean,
+  signal: AbortSignal = new AbortController().signal,
+): AsyncGenerator<T, void, undefined> {
+  let last: { readonly value: T } | undefined;
+  for (;;) {
+    const snapshot = store.snapshot();
+    const value = select(snapshot);
+    if (last === undefined || last.value !== value) {
+      last = { value };
+      yield value;
+    } else if (isOver(snapshot)) return;
+    else await nextChange(store, signal);
+  }
+}
+
+function nextChange(store: Store<unknown>, signal: AbortSignal): Promise<void> {
+  return execute<void>(signal, (resolve) => {
+    const unsubscribe = store.subscribe(() => {
+      unsubscribe();
+      resolve();
+    });
+    return unsubscribe;
+  });
+}

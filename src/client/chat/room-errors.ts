@@ -1,0 +1,32 @@
+import { Status } from 'nice-grpc';
+import type { RoomProblem } from '../../../gen/leat/v1/chat_service.js';
+import { clientReasons, LeatError } from '../leat-error.js';
+
+/** What a problem of one room says, as any other failure. */
+export function problemError({ code, reason, message, metadata, retryDelay }: RoomProblem): LeatError {
+  return new LeatError(message || reason, {
+    code,
+    reason: reason || undefined,
+    metadata: Object.fromEntries(metadata),
+    retryAfterMs: retryDelay && Number(retryDelay.seconds) * 1000 + retryDelay.nanos / 1e6,
+  });
+}
+
+export function roomClosed(): LeatError {
+  const text = 'the room was left or closed before the message was known to be durable';
+  return new LeatError(text, { code: Status.CANCELLED, reason: clientReasons.closed });
+}
+
+export function roomsClosed(): LeatError {
+  return new LeatError('the rooms are closed', { code: Status.CANCELLED, reason: clientReasons.closed });
+}
+
+export function roomJoined(room: string): LeatError {
+  const text = `room ${room} was entered here already; leave it first, and wait for that`;
+  return new LeatError(text, { code: Status.ALREADY_EXISTS, reason: clientReasons.roomJoined });
+}
+
+export function tooManySends(): LeatError {
+  const text = 'too many messages are under way; wait for ready(), or for what was sent';
+  return new LeatError(text, { code: Status.RESOURCE_EXHAUSTED, reason: clientReasons.tooManySends });
+}

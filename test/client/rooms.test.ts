@@ -1,0 +1,383 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Status } from 'nice-grpc-common';
+import { createLeatClient, LeatError, type JoinedRoom, type LeatClient, type Rooms } from '../../src/client/index.js';
+import { createResourceStack, type ResourceStack } from '../support/resource-stack.js';
+import { soon } from '../support/soon.js';
+import { until } from '../support/until.js';
+import { startScriptedChat, type ScriptedChat } from './scripted-chat.js';
+
+const backoff = { initialMs: 1, maxMs: 5 };
+let resources: ResourceStack;
+let service: ScriptedChat;
+let client: LeatClient;
+
+beforeEach(async () => {
+  resources = createResourceStack();
+  service = resources.use(await startScriptedChat());
+  client = resources.use(createLeatClient({ address: service.address }));
+});
+afterEach(() => resources.dispose());
+
+const textOf = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString();
+
+/** `count` messages, as their offsets. */
+async function read(room: JoinedRoom, count: number): Promise<number[]> {
+  const offsets: number[] = [];
+  if (count === 0) return offsets;
+  const reading = (async () => {
+    for await (const { offset } of room.messages) if (offsets.push(Number(offset)) === count) return;
+  })();
+  await soon(`${count} messages of ${room.name}`, reading);
+  return offsets;
+}
+
+const failureOf = (promise: Promise<unknown>): Promise<unknown> =>
+  soon(
+    'a failure',
+    promise.then(
+      () => undefined,
+      (error: unknown) => error,
+    ),
+  );
+
+async function enter(rooms: Rooms, name: string, head = 0) {
+  const room = rooms.join(name);
+  const stream = await service.nextStream();
+  await stream.next('join');
+  stream.joined(name, { headOffset: BigInt(head) });
+  await soon('joined', room.joined);
+  return { room, stream };
+}
+
+describe('a reconnect', () => {
+  it('names the same session and goes on in every room where it was, each message once and in order', async () => {
+    const rooms = client.joinRooms({ backoff });
+    const [a, b] = [rooms.join('a', { start: 'first' }), rooms.join('b', { start: { last: 5 }, hidden: true })];
+    const first = await service.nextStream();
+    expect(await first.next('join')).toMatchObject({ room: 'a', start: { position: { $case: 'fromTime' } } });
+    const start = { position: { $case: 'last', value: 5n } };
+    expect(await first.next('join')).toMatchObject({ room: 'b', start, hidden: true });
+    first.joined('a');
+    first.joined('b');
+    first.messages('a', [1, 2]);
+    first.messages('a', [3]);
+    expect(await read(a, 3)).toEqual([1, 2, 3]);
+    first.end();
+
+    const second = await service.nextStream();
+    expect(second.sessionId).toBe(first.sessionId);
+    const token = { position: { $case: 'resumeToken', value: 'token 3' } };
+    expect(await second.next('join')).toMatchObject({ room: 'a', start: token });
+    // Nothing of it had come.
+    expect(await second.next('join')).toMatchObject({ room: 'b', start, hidden: true });
+    second.joined('a');
+    second.joined('b');
+    // The token was one from before the last message.
+    second.messages('a', [2, 3, 4]);
+    second.messages('b', [7]);
+    expect(await read(a, 1)).toEqual([4]);
+    expect(await read(b, 1)).toEqual([7]);
+    await rooms.close();
+  });
+
+  it('of who wants what is new misses nothing that was said since the first time', async () => {
+    const rooms = client.joinRooms({ backoff });
+    const { stream } = await enter(rooms, 'a', 41);
+    stream.end(Status.UNAVAILABLE, 'DRAINING');
+    const next = await service.nextStream();
+    expect(await next.next('join')).toMatchObject({ start: { position: { $case: 'afterOffset', value: 41n } } });
+  });
+
+  it('sends again what nobody has answered for, unchanged and in order, and nothing else', async () => {
+    const rooms = client.joinRooms({ backoff });
+    const { room, stream } = await enter(rooms, 'a');
+    const sent = ['x', 'y', 'z'].map((text) => room.send(text));
+    const ids: string[] = [];
+    for (const _text of sent) ids.push((await stream.next('send')).message?.id ?? '');
+    expect([...ids].sort()).toEqual(ids);
+    expect(room.snapshot().pending.map(({ id }) => id)).toEqual(ids);
+    stream.send({ $case: 'delivered', value: { room: 'a', deliveries: [{ messageId: ids[0], offset: 1n }] } });
+    expect(await soon('the first send', sent[0] ?? Promise.reject(new Error()))).toMatchObject({ offset: 1n });
+    stream.end(Status.UNAVAILABLE);
+
+    const next = await service.nextStream();
+    await next.next('join');
+    // Not before one is in: the room might have to be waited for.
+    expect(next.frames.map(({ $case }) => $case)).toEqual(['join']);
+    next.joined('a');
+    for (const [index, text] of ['y', 'z'].entries()) {
+      const { message } = await next.next('send');
+      expect(message).toMatchObject({ id: ids[index + 1], payload: { $case: 'text', value: text } });
+      const delivery = { messageId: message?.id, offset: BigInt(index + 2), duplicate: index === 0 };
+      next.send({ $case: 'delivered', value: { room: 'a', deliveries: [delivery] } });
+    }
+    expect((await Promise.all(sent)).map(({ offset, duplicate }) => [offset, duplicate])).toEqual([
+      [1n, false],
+      [2n, true],
+      [3n, false],
+    ]);
+    expect(room.snapshot().pending).toEqual([]);
+  });
+
+  it('tells live state and read mark again where the service does not know them, and what was set meanwhile once', async () => {
+    const rooms = client.joinRooms({ backoff });
+    const { room, stream } = await enter(rooms, 'a');
+    room.setState('same', 'old');
+    room.setState('gone', 'x');
+    expect(textOf((await stream.next('setState')).value)).toBe('old');
+    await stream.next('setState');
+    room.markRead(7);
+    expect(await stream.next('markRead')).toEqual({ room: 'a', offset: 7n });
+    room.markRead(6);
+    stream.end();
+    const next = await service.nextStream();
+    for (let value = 0; value < 100; value++) room.setState('cursor', `${value}`, { ttlMs: 60_000 });
+    room.setState('gone', undefined);
+    await next.next('join');
+    const entries = ['same', 'gone'].map((key) => ({ memberId: 'me', key, value: Buffer.from('old') }));
+    next.joined('a', { state: entries, readOffset: 3n });
+    const cursor = await next.next('setState');
+    expect([cursor.key, textOf(cursor.value)]).toEqual(['cursor', '99']);
+    expect(Number(cursor.ttl?.seconds)).toBeGreaterThan(0);
+    expect(await next.next('setState')).toMatchObject({ key: 'gone', value: undefined });
+    expect(await next.next('markRead')).toEqual({ room: 'a', offset: 7n });
+    expect(next.frames.map(({ $case }) => $case)).toEqual(['join', 'setState', 'setState', 'markRead']);
+    expect(room.snapshot().readOffset).toBe(7n);
+  });
+
+  it('comes when nothing has come for three heartbeats, not even an answer to a ping', async () => {
+    const silent = resources.use(await startScriptedChat({ answersPings: false }));
+    const rooms = resources.use(createLeatClient({ address: silent.address })).joinRooms({ backoff, heartbeatMs: 50 });
+    const stream = await silent.nextStream();
+    await stream.next('ping');
+    await stream.next('ping');
+    await silent.nextStream();
+    expect(rooms.snapshot()).toMatchObject({ state: 'reconnecting', error: { reason: 'HEARTBEAT_MISSED' } });
+  });
+});
+
+describe('what cannot be mended by trying again', () => {
+  it('ends all rooms if it is the stream: another one has the session', async () => {
+    const states: string[] = [];
+    const rooms = client.joinRooms({ backoff, onState: ({ state }) => void states.push(state) });
+    const { room, stream } = await enter(rooms, 'a');
+    stream.messages('a', [1]);
+    const sending = room.send('x');
+    await stream.next('send');
+    stream.end(Status.ABORTED, 'SESSION_TAKEN_OVER');
+    const error = await failureOf(rooms.ended);
+    expect(error).toBeInstanceOf(LeatError);
+    expect(error).toMatchObject({ reason: 'SESSION_TAKEN_OVER', code: Status.ABORTED });
+    expect(await failureOf(sending)).toBe(error);
+    expect(await failureOf(room.ended)).toBe(error);
+    // What had come is read first.
+    expect(await read(room, 1)).toEqual([1]);
+    expect(await failureOf(read(room, 1))).toBe(error);
+    expect(room.snapshot()).toMatchObject({ status: 'ended', error });
+    expect(() => rooms.join('b')).toThrow(LeatError);
+    expect(states).toEqual(['live', 'ended']);
+  });
+
+  it('ends one room if it is about that room, and leaves the others alone', async () => {
+    const rooms = client.joinRooms({ backoff });
+    const { room, stream } = await enter(rooms, 'a');
+    const other = rooms.join('b', { start: { afterOffset: 1 } });
+    const join = await stream.next('join');
+    const metadata = new Map([['first_offset', '7']]);
+    const problem = { room: 'b', code: Status.OUT_OF_RANGE, reason: 'OFFSET_TRIMMED', metadata };
+    stream.send({ $case: 'problem', value: { ...problem, about: { $case: 'join', value: join } } });
+    expect(await failureOf(other.joined)).toMatchObject({ reason: 'OFFSET_TRIMMED', metadata: { first_offset: '7' } });
+    // Now it may be entered at another place.
+    rooms.join('b');
+    await stream.next('join');
+    stream.send({
+      $case: 'problem',
+      value: { room: 'a', about: { $case: 'removed', value: true }, code: 7, reason: 'R' },
+    });
+    expect(await failureOf(room.ended)).toMatchObject({ reason: 'R' });
+    expect(rooms.snapshot().state).toBe('live');
+  });
+
+  it('rejects one message, or tells of one key, and waits if the service says so', async () => {
+    const problems: unknown[] = [];
+    const rooms = client.joinRooms({ backoff });
+    const room = rooms.join('a', { onProblem: ({ reason }) => void problems.push(reason) });
+    const stream = await service.nextStream();
+    await stream.next('join');
+    stream.joined('a');
+    const [large, good] = [room.send('large'), room.send('good')];
+    const problem = { room: 'a', code: Status.RESOURCE_EXHAUSTED };
+    const about = async () => ({ $case: 'messageId', value: (await stream.next('send')).message?.id }) as const;
+    stream.send({ $case: 'problem', value: { ...problem, about: await about(), reason: 'MESSAGE_TOO_LARGE' } });
+    expect(await failureOf(large)).toMatchObject({ reason: 'MESSAGE_TOO_LARGE', code: Status.RESOURCE_EXHAUSTED });
+    const retryDelay = { seconds: 0n, nanos: 1e6 };
+    const refused = await about();
+    stream.send({ $case: 'problem', value: { ...problem, about: refused, reason: 'DISK_FULL', retryDelay } });
+    expect(await about()).toEqual(refused);
+    stream.send({ $case: 'delivered', value: { room: 'a', deliveries: [{ messageId: refused.value, offset: 1n }] } });
+    await soon('the good one', good);
+    room.setState('big', 'x');
+    await stream.next('setState');
+    stream.send({ $case: 'problem', value: { ...problem, about: { $case: 'key', value: 'big' }, reason: 'TOO_MUCH' } });
+    await soon(
+      'the problem',
+      until(() => problems.length > 0),
+    );
+    expect(problems).toEqual(['TOO_MUCH']);
+  });
+});
+
+describe('bounds', () => {
+  it('hold back the messages of a room that nobody reads, and not those of others', async () => {
+    const rooms = client.joinRooms({ backoff });
+    const { room: slow, stream } = await enter(rooms, 'slow');
+    const fast = rooms.join('fast');
+    await stream.next('join');
+    stream.joined('fast');
+    const all = Array.from({ length: 300 }, (_none, index) => index + 1);
+    stream.messages('slow', all);
+    expect(await stream.next('pause')).toEqual({ room: 'slow', paused: true });
+    stream.messages('fast', [1]);
+    expect(await read(fast, 1)).toEqual([1]);
+    // A new stream knows of no pause.
+    stream.end();
+    const next = await service.nextStream();
+    await next.next('join');
+    next.joined('slow');
+    expect(await next.next('pause')).toEqual({ room: 'slow', paused: true });
+    expect(await read(slow, 300)).toEqual(all);
+    expect(await next.next('pause')).toEqual({ room: 'slow', paused: false });
+  });
+
+  it('do not hold back a room whose messages are only kept in its snapshot', async () => {
+    const rooms = client.joinRooms({ backoff });
+    const room = rooms.join('a', { keep: 2 });
+    const stream = await service.nextStream();
+    stream.joined('a');
+    stream.messages(
+      'a',
+      Array.from({ length: 300 }, (_none, index) => index + 1),
+    );
+    await soon(
+      'messages',
+      until(() => room.snapshot().messages.length > 0),
+    );
+    expect(room.snapshot().messages.map(({ offset }) => offset)).toEqual([299n, 300n]);
+    stream.messages('a', [301]);
+    expect(await read(room, 0)).toEqual([]);
+    await soon(
+      'the next',
+      until(() => room.snapshot().messages.at(-1)?.offset === 301n),
+    );
+    expect(stream.frames.map(({ $case }) => $case)).not.toContain('pause');
+  });
+
+  it('refuse a send when there are too many, until some are answered', async () => {
+    const rooms = client.joinRooms({ backoff, maxUnacknowledged: 2 });
+    const { room, stream } = await enter(rooms, 'a');
+    const stop = new AbortController();
+    const sent = [room.send('1'), room.send('2')];
+    expect(await failureOf(room.send('3'))).toMatchObject({ reason: 'TOO_MANY_SENDS', retryable: false });
+    const ready = rooms.ready();
+    const answer = async () => {
+      const messageId = (await stream.next('send')).message?.id;
+      stream.send({ $case: 'delivered', value: { room: 'a', deliveries: [{ messageId, offset: 1n }] } });
+    };
+    await answer();
+    await soon('room for one more', ready);
+    await sent[0];
+    const third = room.send('3', { signal: stop.signal });
+    stop.abort();
+    expect(await failureOf(third)).toMatchObject({ name: 'AbortError' });
+    await soon('room for one more', rooms.ready());
+    await answer();
+    await sent[1];
+  });
+});
+
+describe('leaving', () => {
+  it('waits for what was said, and lets the room be entered again with nothing left over', async () => {
+    const rooms = client.joinRooms({ backoff });
+    const { room, stream } = await enter(rooms, 'a');
+    const sending = room.send('last words');
+    expect(() => rooms.join('a')).toThrow('leave it first');
+    const leaving = room.leave();
+    expect(await failureOf(room.send('no more'))).toMatchObject({ reason: 'CLIENT_CLOSED' });
+    const { message } = await stream.next('send');
+    stream.send({ $case: 'delivered', value: { room: 'a', deliveries: [{ messageId: message?.id, offset: 1n }] } });
+    await sending;
+    await stream.next('leave');
+    stream.messages('a', [2]);
+    await soon('the end of the room', leaving);
+    expect(await read(room, 1).catch(() => 'over')).toEqual([]);
+    const again = rooms.join('a');
+    await stream.next('join');
+    stream.joined('a');
+    stream.messages('a', [3]);
+    expect(await read(again, 1)).toEqual([3]);
+  });
+
+  it('is a half-close when all is closed, after what is under way is durable', async () => {
+    const rooms = client.joinRooms({ backoff });
+    const { room, stream } = await enter(rooms, 'a');
+    const sending = room.send('x');
+    const closing = client.close();
+    const { message } = await stream.next('send');
+    expect(stream.isOpen).toBe(true);
+    stream.send({ $case: 'delivered', value: { room: 'a', deliveries: [{ messageId: message?.id, offset: 1n }] } });
+    expect(await soon('the send', sending)).toMatchObject({ offset: 1n });
+    await soon('the half-close', stream.halfClosed);
+    await soon('the end', closing);
+    await rooms.ended;
+    await room.ended;
+    expect(rooms.snapshot()).toEqual({ state: 'ended', error: undefined });
+    for await (const _message of room.messages) throw new Error('a message after the end');
+  });
+});
+
+describe('who is there, live state and read marks', () => {
+  it('are what the service tells, in objects that stay the same until they change', async () => {
+    const rooms = client.joinRooms({ backoff });
+    const { room, stream } = await enter(rooms, 'a');
+    const ann = { memberId: 'ann-1', user: 'ann' };
+    let told = 0;
+    const unsubscribe = room.subscribe(() => void told++);
+    const before = room.snapshot();
+    expect(room.snapshot()).toBe(before);
+    stream.send({ $case: 'presence', value: { room: 'a', joined: [ann] } });
+    await soon(
+      'ann',
+      until(() => room.snapshot().members.length === 1),
+    );
+    const { states } = room.snapshot();
+    expect([before.members.length, room.snapshot().memberCount, told > 0]).toEqual([0, 1, true]);
+    expect(states).toBe(before.states);
+    unsubscribe();
+
+    const entry = (value?: string) => ({ memberId: 'ann-1', key: 'k', value: value && Buffer.from(value) }) as const;
+    const seen: (string | undefined)[] = [];
+    const watching = (async () => {
+      for await (const each of room.states()) seen.push(textOf(each.get('ann-1')?.get('k')));
+    })();
+    for (const value of ['1', '2', undefined]) {
+      stream.send({
+        $case: 'state',
+        value: { room: 'a', entries: [{ ...entry(value), value: value ? Buffer.from(value) : undefined }] },
+      });
+      await soon(
+        'the state',
+        until(() => seen.at(-1) === value && seen.length > 1),
+      );
+    }
+    stream.send({ $case: 'readMarks', value: { room: 'a', marks: [{ user: 'ann', offset: 4n }] } });
+    stream.send({ $case: 'presence', value: { room: 'a', left: ['ann-1'] } });
+    await soon(
+      'ann gone',
+      until(() => room.snapshot().memberCount === 0),
+    );
+    expect(room.snapshot().readMarks).toEqual(new Map([['ann', 4n]]));
+    await rooms.close();
+    await soon('the end of the loop', watching);
+    expect(seen).toEqual([undefined, '1', '2', undefined]);
+  });
+});

@@ -1,0 +1,12 @@
+/** The promise; rejects, saying what was waited for, when that takes far too long. */
+export async function soon<T>(what: string, promise: PromiseLike<T>, limitMs = 20_000): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`waited for too long: ${what}`)), limitMs);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
