@@ -18,6 +18,8 @@ export type { PendingMessage } from './chat/sends.js';
 export type * from './follow/follow-options.js';
 export type { PublishInput, PublishOptions, PublishResult } from './publish/publish-options.js';
 export type { PublishTotals } from './publish/totals.js';
+export type * from './upload/upload-options.js';
+export type * from './download/download-options.js';
 
 export {
   ChatServiceDefinition,
@@ -27,8 +29,16 @@ export {
   type ChatServiceClient,
   type ReadMark,
 } from '../../gen/leat/v1/chat_service.js';
+export { Blob } from '../../gen/leat/v1/blob.js';
+export { BlobServiceDefinition, type BlobServiceClient } from '../../gen/leat/v1/blob_service.js';
 export { Event, EventFilter, EventRecord, Start, TailState } from '../../gen/leat/v1/event.js';
 export type * from '../../gen/leat/v1/event_service.js';
 export { EventServiceDefinition, PublishProgress, Topic } from '../../gen/leat/v1/event_service.js';
+export {
+  Upload,
+  UploadServiceDefinition,
+  UploadState,
+  type UploadServiceClient,
+} from '../../gen/leat/v1/upload_service.js';
 export { User, UserServiceDefinition, type UserServiceClient } from '../../gen/leat/v1/user_service.js';
 export { Timestamp } from '../../gen/google/protobuf/timestamp.js';

@@ -3,11 +3,13 @@ import { isAbortError } from 'abort-controller-x';
 import type { PublishProgress } from '../../gen/leat/v1/event_service.js';
 import type { FieldViolation, OpenedDetails } from './error-details.js';
 import type { PublishTotals } from './publish/totals.js';
+import type { UploadProgress } from './upload/upload-options.js';
 
 /** Everything about a failure but its text. */
 export interface LeatErrorOptions extends OpenedDetails {
   readonly code: Status;
   readonly published?: PublishTotals;
+  readonly uploaded?: UploadProgress;
   readonly cause?: unknown;
 }
 
@@ -19,14 +21,32 @@ export const clientReasons = {
   tokenFailed: 'TOKEN_FAILED',
   /** A stream ended with OK, but not where it should. */
   streamCut: 'STREAM_CUT',
-  /** Nothing came for three heartbeats. */
+  /** Nothing came for three heartbeats, or for 30 seconds of a download. */
   heartbeatMissed: 'HEARTBEAT_MISSED',
   /** A checkpoint that is none. */
   invalidCheckpoint: 'INVALID_CHECKPOINT',
-  /** The source of events threw; its error is the cause. */
+  /** The source of events, or of an upload's bytes, threw; its error is the cause. */
   sourceFailed: 'SOURCE_FAILED',
   /** The source of a named producer has fewer events than are durable already: it is another one. */
   sourceTooShort: 'SOURCE_TOO_SHORT',
+  /** The source of an upload has another size than was said. */
+  sourceSizeDiffers: 'SOURCE_SIZE_DIFFERS',
+  /** The file that is uploaded was changed meanwhile. */
+  sourceChanged: 'SOURCE_CHANGED',
+  /** A stream would have to be sent again from a byte that is not held any more. */
+  sourceGone: 'SOURCE_GONE',
+  /** The upload was there, and is not any more: cancelled, expired, or deleted as a blob. */
+  uploadGone: 'UPLOAD_GONE',
+  /** The upload is a blob already, and its bytes are others than the source's. */
+  blobDiffers: 'BLOB_DIFFERS',
+  /** What came of a blob is not what was stored: a checksum or the digest does not match. */
+  downloadDamaged: 'DOWNLOAD_DAMAGED',
+  /** The blob was replaced by another one with its id while it was read. */
+  blobChanged: 'BLOB_CHANGED',
+  /** The file to write is there already, and is another one. */
+  targetExists: 'TARGET_EXISTS',
+  /** What a download was to be written to failed; its error is the cause. */
+  targetFailed: 'TARGET_FAILED',
   /** An event without an id, where ids make a retry harmless. */
   idMissing: 'EVENT_ID_MISSING',
   /** A room that was joined already. */
@@ -44,6 +64,7 @@ const permanent: ReadonlySet<string | undefined> = new Set([
   'TOO_MANY_CURSORS',
   'TOO_MANY_TOPICS',
   'TOPIC_FULL',
+  'UPLOAD_TOO_LARGE',
 ]);
 
 const resets: readonly Status[] = [Status.INTERNAL, Status.CANCELLED, Status.UNKNOWN];
@@ -65,6 +86,8 @@ export class LeatError extends Error {
   readonly progress?: PublishProgress;
   /** Of `publish`: what is durable nevertheless. */
   readonly published?: PublishTotals;
+  /** Of `upload`: how far it came; the same source under its id goes on from there. */
+  readonly uploaded?: UploadProgress;
 
   constructor(message: string, options: LeatErrorOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -75,6 +98,7 @@ export class LeatError extends Error {
     this.retryAfterMs = options.retryAfterMs;
     this.progress = options.progress;
     this.published = options.published;
+    this.uploaded = options.uploaded;
   }
 
   /**
@@ -88,9 +112,9 @@ export class LeatError extends Error {
     return this.reason === undefined && resets.includes(this.code) && this.cause === undefined;
   }
 
-  /** The same error with what `publish` achieved. */
-  withPublished(published: PublishTotals): LeatError {
-    const error = new LeatError(this.message, { ...this, published, cause: this.cause });
+  /** The same error with what `publish` or `upload` achieved. */
+  withAchieved(achieved: Pick<LeatErrorOptions, 'published' | 'uploaded'>): LeatError {
+    const error = new LeatError(this.message, { ...this, ...achieved, cause: this.cause });
     error.stack = this.stack;
     return error;
   }

@@ -1,6 +1,8 @@
 import { ChatServiceDefinition, type SendMessageRequest } from '../../gen/leat/v1/chat_service.js';
+import { BlobServiceDefinition, type DeleteBlobRequest } from '../../gen/leat/v1/blob_service.js';
 import type { CommitCursorRequest, PublishEventRequest } from '../../gen/leat/v1/event_service.js';
 import { EventServiceDefinition } from '../../gen/leat/v1/event_service.js';
+import { UploadServiceDefinition } from '../../gen/leat/v1/upload_service.js';
 import type { CreateUserRequest, DeleteUserRequest } from '../../gen/leat/v1/user_service.js';
 import { UserServiceDefinition } from '../../gen/leat/v1/user_service.js';
 
@@ -16,7 +18,8 @@ const when =
 /**
  * A call is repeated only if the first one, should it have happened, makes the second one harmless *and* answered as if
  * it were the first. So UpdateUser is not here (repeated after another's change it would undo that; with an etag it
- * would be refused by its own success), nor UpdateTopic, nor DeleteTopic (it would take what was written in between).
+ * would be refused by its own success), nor UpdateTopic, nor DeleteTopic (it would take what was written in between), nor
+ * CancelUpload (it would not find what it cancelled).
  */
 const rules: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
   [UserServiceDefinition.fullName]: {
@@ -39,6 +42,15 @@ const rules: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
     ListRooms: always,
     ListMessages: always,
     SendMessage: when<SendMessageRequest>(({ message }) => isGiven(message?.id)),
+  },
+  [UploadServiceDefinition.fullName]: {
+    GetUpload: always,
+    ListUploads: always,
+  },
+  [BlobServiceDefinition.fullName]: {
+    GetBlob: always,
+    ListBlobs: always,
+    DeleteBlob: when<DeleteBlobRequest>(({ allowMissing }) => allowMissing === true),
   },
 };
 

@@ -1,7 +1,7 @@
 import type { ChatRequest, ChatResponse } from '../../../gen/leat/v1/chat_service.js';
 import type { ChatServiceClient } from '../../../gen/leat/v1/chat_service.js';
 import type { LeatCallOptions } from '../call-options.js';
-import { watchStream } from '../follow/watch-stream.js';
+import { watchStream } from '../watch-stream.js';
 import { linkSignals } from '../link-signals.js';
 import type { Outbox } from './outbox.js';
 

@@ -6,7 +6,7 @@ import type { EventClient } from '../event-client.js';
 import { clientReasons, LeatError } from '../leat-error.js';
 import { createReadGate } from '../read-gate.js';
 import { createPosition, type Position } from './position.js';
-import { watchStream } from './watch-stream.js';
+import { watchStream } from '../watch-stream.js';
 
 export interface ReadOptions extends AttemptOptions {
   /** Ends the reading with an AbortError. */

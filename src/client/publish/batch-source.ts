@@ -1,4 +1,5 @@
-import { abortable, isAbortError } from 'abort-controller-x';
+import { startExpiry, type Expiry } from '../expiry.js';
+import { unlessAborted } from '../unless-aborted.js';
 import { encodeEvent, type EventBatch } from './event-batch.js';
 import type { PublishInput } from './publish-options.js';
 
@@ -92,25 +93,4 @@ function iterate(events: AsyncIterable<PublishInput> | Iterable<PublishInput>): 
   return (async function* () {
     yield* events;
   })();
-}
-
-interface Expiry {
-  readonly passed: Promise<'passed'>;
-  cancel(): void;
-}
-
-function startExpiry(ms: number): Expiry {
-  let timer: NodeJS.Timeout | undefined;
-  const passed = new Promise<'passed'>((resolve) => (timer = setTimeout(() => resolve('passed'), ms)));
-  return { passed, cancel: () => clearTimeout(timer) };
-}
-
-/** What the promise gives; undefined if `signal` aborts first. Leaves no listener behind. */
-async function unlessAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T | undefined> {
-  try {
-    return await abortable(signal, promise);
-  } catch (error) {
-    if (isAbortError(error)) return undefined;
-    throw error;
-  }
 }

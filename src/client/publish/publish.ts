@@ -52,7 +52,7 @@ async function publishAll(
     return { ...ledger.totals, producerId: numbering.producerId };
   } catch (error) {
     rethrowAbortError(error);
-    throw LeatError.from(error).withPublished(ledger.totals);
+    throw LeatError.from(error).withAchieved({ published: ledger.totals });
   } finally {
     await source.close();
   }

@@ -1,7 +1,7 @@
 import { catchAbortError } from 'abort-controller-x';
 import { Status } from 'nice-grpc';
-import { clientReasons, LeatError } from '../leat-error.js';
-import { linkSignals } from '../link-signals.js';
+import { clientReasons, LeatError } from './leat-error.js';
+import { linkSignals } from './link-signals.js';
 
 /**
  * Passes a stream on, and gives it up when the next message has not come `limitMs` after it was asked for: a connection
@@ -40,7 +40,7 @@ export async function* watchStream<T>(
 }
 
 function heartbeatMissed(ms: number): LeatError {
-  return new LeatError(`nothing came for ${ms / 1000} s, not even a heartbeat`, {
+  return new LeatError(`nothing came for ${ms / 1000} s`, {
     code: Status.UNAVAILABLE,
     reason: clientReasons.heartbeatMissed,
   });

@@ -1,0 +1,38 @@
+import { catchAbortError, delay } from 'abort-controller-x';
+import type { UploadClient } from './upload-client.js';
+
+export interface WatchOptions {
+  readonly uploadId: string;
+  /** Whether somebody waits to hear it: then it is asked for at every tick. */
+  readonly isUrgent: () => boolean;
+  readonly onDurable: (bytes: number) => void;
+  readonly signal: AbortSignal;
+}
+
+const TICK_MS = 50;
+/** Without hurry it is asked for at every so many ticks: half a second. */
+const CALM_TICKS = 10;
+const TIMEOUT_MS = 5_000;
+
+/**
+ * Asks how much of an upload is durable while another call sends it, until `signal` aborts; then it resolves. An answer
+ * that does not come is not missed: the call that sends knows what is wrong. Throws what `onDurable` throws.
+ */
+export async function watchDurable(uploads: UploadClient, options: WatchOptions): Promise<void> {
+  const { isUrgent, onDurable, signal } = options;
+  for (let tick = 1; !signal.aborted; tick++) {
+    await delay(signal, TICK_MS).catch(catchAbortError);
+    if (signal.aborted || (tick % CALM_TICKS !== 0 && !isUrgent())) continue;
+    const bytes = await askOnce(uploads, options);
+    if (bytes !== undefined && !options.signal.aborted) onDurable(bytes);
+  }
+}
+
+async function askOnce(uploads: UploadClient, { uploadId, signal }: WatchOptions): Promise<number | undefined> {
+  try {
+    const { upload } = await uploads.getUpload({ uploadId }, { signal, timeoutMs: TIMEOUT_MS, retry: false });
+    return Number(upload?.committedSize ?? 0);
+  } catch {
+    return undefined;
+  }
+}
