@@ -15,7 +15,7 @@ const rooms = {
   'store/encoding/utf8.ts': [],
   'store/store.ts': ['store/encoding'],
   'store/sqlite': ['domain/errors.ts', 'store', 'store/encoding', 'store/store.ts', 'gen'],
-  domain: ['domain/errors.ts', 'store/encoding', 'store/encoding/utf8.ts', 'store/store.ts', 'gen'],
+  domain: ['domain/errors.ts', 'streams', 'store/encoding', 'store/encoding/utf8.ts', 'store/store.ts', 'gen'],
   services: [
     'domain',
     'domain/errors.ts',

@@ -14,6 +14,12 @@ const table = {
   'drain-timeout': duration('10s', '0s', '1h', 'How long running calls may go on after SIGTERM.'),
   'max-event-size': size('256KiB', '1KiB', '768KiB', 'Largest payload of an event.'),
   'heartbeat-interval': duration('15s', '1s', '60s', 'A quiet tail sends something at least this often, by default.'),
+  'chat-grace-period': duration(
+    '10s',
+    '0s',
+    '5m',
+    'A member whose connection broke is still shown in its rooms for this time.',
+  ),
   'sys-max-age': duration('30d', '1m', '36500d', 'How long topics under sys/ keep their events, to begin with.'),
   'max-unary-duration': duration('30s', '100ms', '1h', 'A call with one answer is ended after this time.'),
   'max-receive-message-size': size('2MiB', '64KiB', '64MiB', 'Largest message that is accepted.'),

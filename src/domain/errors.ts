@@ -28,6 +28,21 @@ export type ErrorKind =
   | 'unavailable'
   | 'data-loss';
 
+/** google.rpc.Code of each kind. */
+export const codeOfKind: Readonly<Record<ErrorKind, number>> = {
+  invalid: 3,
+  'not-found': 5,
+  exists: 6,
+  forbidden: 7,
+  exhausted: 8,
+  precondition: 9,
+  conflict: 10,
+  'out-of-range': 11,
+  unavailable: 14,
+  'data-loss': 15,
+  unauthenticated: 16,
+};
+
 /** One field that is wrong: `field` is its path as in the proto, for example `events[3].attributes["A"]`. */
 export interface FieldViolation {
   readonly field: string;
@@ -66,6 +81,14 @@ export class DomainError extends Error {
   withDetail(typeName: string, value: Uint8Array): DomainError {
     return new DomainError(this.kind, this.reason, this.message, { ...this.options, detail: { typeName, value } });
   }
+}
+
+const RETRY_AFTER_MS = 1_000;
+
+/** When to try again, in milliseconds; undefined: trying again will not help. */
+export function retryAfterMsOf({ kind, options }: DomainError): number | undefined {
+  const isPassing = kind === 'exhausted' || kind === 'unavailable';
+  return options.retryAfterMs ?? (isPassing ? RETRY_AFTER_MS : undefined);
 }
 
 /** True for errors of this family, from whatever copy of the module (jest has one for every test file). */

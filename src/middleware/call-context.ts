@@ -15,4 +15,13 @@ export interface Outbox {
    * Rejects with AbortError when `signal` aborts; leaves nothing behind.
    */
   waitUntilBelow(max: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Writes a message to a response stream at once, past the generator of the handler, which then yields none.
+   * `frame` has gRPC's length before it and may be shared between calls: it is only read. Does nothing after the end.
+   */
+  write(frame: Uint8Array): void;
+  /** Bytes that were given to `write` and are not yet written to the socket. */
+  readonly queuedBytes: number;
+  /** Called when `queuedBytes` became less. */
+  onWritten: (() => void) | undefined;
 }

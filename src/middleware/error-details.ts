@@ -9,7 +9,7 @@ import {
   ResourceInfo,
   RetryInfo,
 } from 'nice-grpc-error-details';
-import type { DomainError, FieldViolation } from '../domain/errors.js';
+import { type DomainError, type FieldViolation, retryAfterMsOf } from '../domain/errors.js';
 
 /** Trailer with the encoded google.rpc.Status. */
 export const DETAILS_TRAILER = 'grpc-status-details-bin';
@@ -17,7 +17,6 @@ export const DETAILS_TRAILER = 'grpc-status-details-bin';
 /** Trailers of 8 KiB and more are refused by clients in some languages, so long lists are cut. */
 const VIOLATIONS_MAX_BYTES = 3_000;
 const MESSAGE_MAX_LENGTH = 1_024;
-const RETRY_AFTER_MS = 1_000;
 
 /** A text as it can be sent: grpc-js calls encodeURI, which throws on half a surrogate pair, outside of any handler. */
 export function sayable(text: string): string {
@@ -64,7 +63,7 @@ export function detailsOf(error: DomainError): Any[] {
     const violation = { $type: 'google.rpc.QuotaFailure.Violation', ...failure } as const;
     details.push(pack(QuotaFailure, { violations: [violation] }));
   }
-  const retryAfterMs = error.options.retryAfterMs ?? defaultRetryAfterMs(error);
+  const retryAfterMs = retryAfterMsOf(error);
   if (retryAfterMs !== undefined) details.push(retryInfo(retryAfterMs));
   if (detail !== undefined) {
     details.push(Any.fromPartial({ typeUrl: `type.googleapis.com/${detail.typeName}`, value: detail.value }));
@@ -77,10 +76,6 @@ export function encodeStatus(code: Status, message: string, details: readonly An
   const writer = new BinaryWriter().uint32(8).int32(code).uint32(18).string(message);
   for (const detail of details) writer.uint32(26).bytes(Any.encode(detail).finish());
   return writer.finish();
-}
-
-function defaultRetryAfterMs({ kind }: DomainError): number | undefined {
-  return kind === 'exhausted' || kind === 'unavailable' ? RETRY_AFTER_MS : undefined;
 }
 
 function badRequest(violations: readonly FieldViolation[]): Any {

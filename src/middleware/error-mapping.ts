@@ -1,26 +1,12 @@
 import { isAbortError } from 'abort-controller-x';
 import { ServerError, Status } from 'nice-grpc-common';
 import { RichServerError, type Any } from 'nice-grpc-error-details';
-import { type DomainError, isDomainError, type ErrorKind } from '../domain/errors.js';
+import { codeOfKind, type DomainError, isDomainError } from '../domain/errors.js';
 import { abortCause, type CallRecord } from './call-record.js';
 import { detailsOf, errorInfo, sayable } from './error-details.js';
 
 /** A status for the client, with its google.rpc details. */
 export type ClientError = RichServerError & { readonly extra: Any[] };
-
-const statusOf: Readonly<Record<ErrorKind, Status>> = {
-  invalid: Status.INVALID_ARGUMENT,
-  unauthenticated: Status.UNAUTHENTICATED,
-  forbidden: Status.PERMISSION_DENIED,
-  'not-found': Status.NOT_FOUND,
-  exists: Status.ALREADY_EXISTS,
-  conflict: Status.ABORTED,
-  'out-of-range': Status.OUT_OF_RANGE,
-  precondition: Status.FAILED_PRECONDITION,
-  exhausted: Status.RESOURCE_EXHAUSTED,
-  unavailable: Status.UNAVAILABLE,
-  'data-loss': Status.DATA_LOSS,
-};
 
 /**
  * What a client is told about whatever was thrown: a status with google.rpc details; undefined if it left by itself.
@@ -43,7 +29,7 @@ export function toClientError(error: unknown, record: CallRecord): ClientError |
 
 /** The status of an error that is meant for the client. */
 export function ofDomain(error: DomainError): ClientError {
-  return clientError(statusOf[error.kind], error.message, detailsOf(error));
+  return clientError(codeOfKind[error.kind], error.message, detailsOf(error));
 }
 
 export function clientError(code: Status, message: string, details: Any[]): ClientError {

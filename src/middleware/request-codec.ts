@@ -109,6 +109,9 @@ interface Encoded {
   bytes: Uint8Array;
 }
 
+/** A response that is encoded already. */
+export const encoded = (bytes: Uint8Array): Encoded => ({ bytes });
+
 const NOTHING = new Uint8Array();
 
 /** nice-grpc copies what such a type decodes not at all, and what it encodes only if it is a view (`Buffer.from`). */

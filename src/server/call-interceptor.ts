@@ -9,7 +9,7 @@ import {
 import { CALL_KEY, type CallRecords } from '../middleware/call-records.js';
 import type { CallRecord } from '../middleware/call-record.js';
 import { DomainError } from '../domain/errors.js';
-import { malformed } from '../middleware/request-codec.js';
+import { encoded, malformed } from '../middleware/request-codec.js';
 import { hasPartialMessage, resetStream } from './base-call.js';
 import { type BoundCall, boundPartialMessage } from './bound-partial-message.js';
 import type { PartialMessages } from './partial-messages.js';
@@ -60,6 +60,7 @@ class ObservedCall extends ServerInterceptingCall {
     private readonly method: { readonly requestStream: boolean; readonly responseStream: boolean },
   ) {
     super(nextCall, { start: (next) => next(listener) });
+    if (method.responseStream) record.outbox.connect((bytes, done) => this.sendBytes(bytes, done));
   }
 
   override startRead() {
@@ -70,6 +71,12 @@ class ObservedCall extends ServerInterceptingCall {
   private readOn() {
     super.startRead();
     this.bound.reads();
+  }
+
+  private sendBytes(bytes: Uint8Array, done: () => void) {
+    if (this.record.status !== undefined) return;
+    this.record.bytesOut += bytes.byteLength;
+    this.sendMessage(encoded(bytes), done);
   }
 
   override sendMessage(message: unknown, callback: () => void) {

@@ -82,6 +82,8 @@ export interface ReadOptions {
   readonly limit?: number;
   /** Reads nothing above this offset. Default: the head. */
   readonly last?: number;
+  /** Stops at so many bytes of matched records (or one larger record), at most 64 KiB. Default: 64 KiB. */
+  readonly maxBytes?: number;
 }
 
 export interface Page {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Client } from 'nice-grpc';
+import { ChatServiceDefinition } from '../../gen/leat/v1/chat_service.js';
 import { EventServiceDefinition } from '../../gen/leat/v1/event_service.js';
 import { UserServiceDefinition } from '../../gen/leat/v1/user_service.js';
 import { loadConfig } from '../../src/config.js';
@@ -14,6 +15,7 @@ export interface LeatServer extends TestServer {
   readonly store: Store;
   readonly events: Client<typeof EventServiceDefinition>;
   readonly users: Client<typeof UserServiceDefinition>;
+  readonly chat: Client<typeof ChatServiceDefinition>;
 }
 
 /** All services over the embedded store, in a directory of their own. */
@@ -29,6 +31,7 @@ export async function startLeat(
     store,
     events: test.client(EventServiceDefinition),
     users: test.client(UserServiceDefinition),
+    chat: test.client(ChatServiceDefinition),
     async [Symbol.asyncDispose]() {
       await test[Symbol.asyncDispose]();
       await store.close();

@@ -65,7 +65,13 @@ export function readListEvents(request: ListEventsRequest, epoch: string, defaul
   };
 }
 
-function readStart(violations: Violations, path: string, start: Start | undefined, tokens: TokenCodec): StartPosition {
+/** Checks where to begin. Throws `precondition` EPOCH_CHANGED. */
+export function readStart(
+  violations: Violations,
+  path: string,
+  start: Start | undefined,
+  tokens: TokenCodec,
+): StartPosition {
   const position = start?.position;
   switch (position?.$case) {
     case undefined:

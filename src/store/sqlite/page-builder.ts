@@ -26,6 +26,7 @@ export class PageBuilder {
     readonly last: number,
     private readonly limit: number,
     private readonly matcher: EventMatcher | undefined,
+    private readonly maxBytes: number = PAGE_BYTES,
   ) {
     this.scannedTo = after;
   }
@@ -39,7 +40,7 @@ export class PageBuilder {
       !this.full &&
       this.scannedTo < this.last &&
       this.count < this.limit &&
-      this.size < PAGE_BYTES / 2 &&
+      this.size < this.maxBytes / 2 &&
       this.scannedBytes < SCAN_BYTES &&
       this.scannedEvents < SCAN_EVENTS
     );
@@ -73,7 +74,7 @@ export class PageBuilder {
       this.scannedTo === firstOffset - 1 &&
       lastOffset <= this.last &&
       lastOffset - firstOffset + 1 <= Math.min(this.limit - this.count, SCAN_EVENTS - this.scannedEvents) &&
-      (this.size === 0 || this.size + records.length <= PAGE_BYTES)
+      (this.size + records.length <= this.maxBytes || (this.size === 0 && lastOffset === firstOffset))
     );
   }
 
@@ -112,7 +113,7 @@ export class PageBuilder {
   }
 
   private fits(chunkSize: number, chunkCount: number): boolean {
-    return this.size + chunkSize <= PAGE_BYTES || this.count + chunkCount === 0;
+    return this.size + chunkSize <= this.maxBytes || this.count + chunkCount === 0;
   }
 
   private get hasScannedEnough(): boolean {

@@ -36,14 +36,14 @@ export function createPageReader(db: Database, segments: SegmentTable): PageRead
     if (!bounds || after === head) return { bytes: NOTHING, count: 0, scannedTo: after, head };
     if (after + 1 < bounds.first_offset) throw offsetTrimmed(topic, after, bounds.first_offset);
     const isPlain = !options.matcher && options.limit === undefined && options.last === undefined;
-    return isPlain ? readShared(topic, bounds, after) : build(topic, bounds, after, options);
+    return isPlain ? readShared(topic, bounds, after, options) : build(topic, bounds, after, options);
   });
 
-  function readShared(topic: string, bounds: TopicBounds, after: number): Page {
-    const key = `${bounds.topic_id}:${after}`;
+  function readShared(topic: string, bounds: TopicBounds, after: number, { maxBytes }: ReadOptions): Page {
+    const key = `${bounds.topic_id}:${after}:${maxBytes ?? ''}`;
     const known = shared.get(key);
     if (known?.head === bounds.head_offset) return known;
-    const page = build(topic, bounds, after, {});
+    const page = build(topic, bounds, after, { maxBytes });
     if (page.scannedTo === page.head) share(key, page);
     return page;
   }
@@ -56,9 +56,9 @@ export function createPageReader(db: Database, segments: SegmentTable): PageRead
   }
 
   function build(topic: string, bounds: TopicBounds, after: number, options: ReadOptions): Page {
-    const { matcher, limit = Infinity } = options;
+    const { matcher, limit = Infinity, maxBytes } = options;
     const head = bounds.head_offset;
-    const page = new PageBuilder(after, Math.min(options.last ?? head, head), limit, matcher);
+    const page = new PageBuilder(after, Math.min(options.last ?? head, head), limit, matcher, maxBytes);
     try {
       if (page.wantsMore) fill(page, topic, bounds, matcher);
     } catch (error) {

@@ -1,0 +1,257 @@
+import type { JoinRoom, MarkRead, RoomProblem, SetState } from '../../../gen/leat/v1/chat_service.js';
+import {
+  anonymousCaller,
+  helloRequired,
+  notAMember,
+  offsetBeyondHead,
+  sessionTakenOver,
+  tooManyRooms,
+  unknownFrame,
+} from '../../domain/chat/chat-errors.js';
+import { MAX_ROOMS_A_STREAM } from '../../domain/chat/chat-limits.js';
+import { readHello, readMarkRead, readRoomName, readSetState } from '../../domain/chat/chat-requests.js';
+import { type Entrance, findEntrance } from '../../domain/chat/enter-room.js';
+import type { Session, SessionHolder } from '../../domain/chat/sessions.js';
+import { isDomainError } from '../../domain/errors.js';
+import { timestampFromMs } from '../../domain/timestamps.js';
+import type { EncodedChatRequest } from './chat-codec.js';
+import type { ChatRooms } from './chat-rooms.js';
+import { encodeFrame } from './frames.js';
+import { Membership } from './membership.js';
+import { encodeProblem } from './problems.js';
+import { Pump, type Wire } from './pump.js';
+import { Sends } from './sends.js';
+
+/** Answers that may wait for a member, sends that are not durable yet among them; then nothing more is read of it. */
+const MAX_ANSWERS = 256;
+
+export interface ConversationDeps {
+  readonly chat: ChatRooms;
+  /** Empty: anonymous. */
+  readonly caller: string;
+  readonly wire: Wire;
+  readonly signal: AbortSignal;
+  /** Called once if the stream has to end. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** One stream of one member: what it asks for is carried out in order, and what it is told goes through its pump. */
+export class Conversation implements SessionHolder {
+  private session: Session | undefined;
+  private readonly memberships = new Map<string, Membership>();
+  private readonly pump: Pump;
+  private readonly sends: Sends;
+  private isClosed = false;
+  /** Called when fewer answers wait. */
+  private onAnswered: (() => void) | undefined;
+
+  constructor(private readonly deps: ConversationDeps) {
+    const { caller, chat, signal, wire } = deps;
+    const onAnswered = () => this.onAnswered?.();
+    const onError = (error: unknown) => this.fail(error);
+    this.pump = new Pump({ wire, signal, takeTurn: chat.takeTurn, onError, onAnswered });
+    const { limits, store } = chat;
+    this.sends = new Sends({ store, limits, caller, pump: this.pump, signal, onError, onSettled: onAnswered });
+    chat.heartbeats.set(this, chat.heartbeatMs);
+  }
+
+  /**
+   * Carries out one frame. The next one must wait for the promise, if there is one.
+   * Errors, which end the stream: `invalid` HELLO_REQUIRED, UNKNOWN_FRAME, or with all violations.
+   */
+  receive(frame: EncodedChatRequest): Promise<void> | undefined {
+    const working = this.carryOut(frame);
+    if (working) return working.then(() => this.roomForAnswers());
+    return this.answersWaiting < MAX_ANSWERS ? undefined : this.roomForAnswers();
+  }
+
+  /** The member said that it is leaving: it does so at once. Resolves when what it sent was carried out and answered. */
+  async finish(): Promise<void> {
+    this.leaveAll();
+    if (this.session) this.deps.chat.sessions.close(this.session, this, false);
+    await this.roomForAnswers(1);
+  }
+
+  /** The stream is over. Its members stay for the grace period, unless it has finished. */
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.deps.chat.heartbeats.clear(this);
+    this.leaveAll();
+    this.pump.close();
+    if (this.session) this.deps.chat.sessions.close(this.session, this, true);
+    this.onAnswered?.();
+  }
+
+  takenOver(): void {
+    this.fail(sessionTakenOver());
+  }
+
+  /** Says that the connection lives, if nothing else was said for long enough. */
+  heartbeat(): void {
+    const { heartbeatMs, heartbeats } = this.deps.chat;
+    const quietMs = performance.now() - this.pump.lastWriteAt;
+    if (quietMs >= heartbeatMs && this.pump.hasRoom) {
+      const serverTime = timestampFromMs(Date.now());
+      this.pump.write(encodeFrame({ $case: 'heartbeat', value: { serverTime } }));
+    }
+    heartbeats.set(this, quietMs >= heartbeatMs ? heartbeatMs : heartbeatMs - quietMs);
+  }
+
+  private get answersWaiting(): number {
+    return this.pump.answersWaiting + this.sends.waiting;
+  }
+
+  private async roomForAnswers(max = MAX_ANSWERS): Promise<void> {
+    while (!this.isClosed && this.answersWaiting >= max) {
+      await new Promise<void>((resolve) => (this.onAnswered = resolve));
+      this.onAnswered = undefined;
+    }
+  }
+
+  private carryOut(frame: EncodedChatRequest): Promise<void> | undefined {
+    if (!frame) throw unknownFrame();
+    if (frame.$case === 'hello') return this.open(readHello(frame.value));
+    const { session } = this;
+    if (!session) throw helloRequired(true);
+    switch (frame.$case) {
+      case 'join':
+        return this.join(session, frame.value);
+      case 'leave':
+        return this.leave(readRoomName('leave', frame.value));
+      case 'send': {
+        const room = readRoomName('send', frame.value);
+        return this.sends.add(frame.value, this.memberships.has(room));
+      }
+      case 'setState':
+        return this.setState(frame.value);
+      case 'markRead':
+        return this.markRead(session, frame.value);
+      case 'pause':
+        return this.pause(readRoomName('pause', frame.value), frame.value.paused);
+      case 'ping':
+        return this.ping(frame.value.nonce);
+      case 'authenticate':
+        // There is no authentication yet: nothing to renew.
+        return undefined;
+    }
+  }
+
+  private open(sessionId: string): undefined {
+    if (this.session) throw helloRequired(false);
+    this.session = this.deps.chat.sessions.open(this.deps.caller, sessionId, this);
+  }
+
+  private async join(session: Session, join: JoinRoom): Promise<void> {
+    const room = readRoomName('join', join);
+    const known = this.memberships.get(room);
+    if (known) return this.pump.answer(() => known.enter());
+    try {
+      if (this.memberships.size >= MAX_ROOMS_A_STREAM) throw tooManyRooms();
+      const { rooms, store } = this.deps.chat;
+      const entrance = await findEntrance(store, rooms, join);
+      // The stream may have ended, or lost its session, meanwhile.
+      if (!this.isClosed) this.enter(session, join, entrance);
+    } catch (error) {
+      this.tell(room, error, { $case: 'join', value: join });
+    }
+  }
+
+  private enter(session: Session, join: JoinRoom, { after, cursors, head }: Entrance): void {
+    const { chat } = this.deps;
+    const room = chat.rooms.open(join.room);
+    if (room.marks === undefined) chat.marks.load(room, cursors ?? []);
+    const seat = chat.sessions.enter(session, room, join.hidden);
+    const feed = chat.feedOf(room, head);
+    const onLost = (lost: Membership, error: unknown) => this.lose(lost, error);
+    const membership = new Membership({ seat, feed, pump: this.pump, after, onLost });
+    this.memberships.set(join.room, membership);
+    feed.add(membership);
+    this.pump.answer(() => membership.enter());
+  }
+
+  private leave(room: string): undefined {
+    const membership = this.memberships.get(room);
+    if (!membership || !this.session) return;
+    this.part(membership);
+    this.deps.chat.sessions.leave(this.session, membership.seat);
+  }
+
+  /** The messages cannot be read any further. */
+  private lose(membership: Membership, error: unknown): void {
+    const { room } = membership.seat;
+    if (!isDomainError(error)) return this.fail(error);
+    this.part(membership);
+    if (this.session) this.deps.chat.sessions.abandon(this.session, membership.seat);
+    this.tell(room.name, error, { $case: 'removed', value: true });
+  }
+
+  private leaveAll(): void {
+    for (const membership of [...this.memberships.values()]) this.part(membership);
+  }
+
+  /** The stream hears no more of the room; the member is still there. */
+  private part(membership: Membership): void {
+    const { chat } = this.deps;
+    const { room, member } = membership.seat;
+    this.memberships.delete(room.name);
+    chat.leaveFeed(membership.feed, membership);
+    chat.marks.flush(room, member.user);
+  }
+
+  private setState(frame: SetState): undefined {
+    const { room, key, ttlMs, value } = readSetState(frame);
+    const { liveState } = this.deps.chat;
+    this.withMember(room, { $case: 'key', value: key }, ({ seat }) => {
+      if (value) liveState.set(seat.room, seat.member, key, value, ttlMs);
+      else liveState.remove(seat.member, key);
+    });
+  }
+
+  private async markRead({ user }: Session, frame: MarkRead): Promise<void> {
+    const { room, offset } = readMarkRead(frame);
+    const membership = this.memberships.get(room);
+    try {
+      if (!membership) throw notAMember(room);
+      if (user === '') throw anonymousCaller();
+      const { seat, feed } = membership;
+      const head = offset > feed.head ? ((await this.deps.chat.store.topic(seat.room.topic))?.headOffset ?? 0) : offset;
+      if (offset > head) throw offsetBeyondHead(room, offset, head);
+      const report = (error: unknown) => this.tell(room, error);
+      this.deps.chat.marks.move(seat.room, user, offset, !seat.member.isHidden, report);
+    } catch (error) {
+      this.tell(room, error);
+    }
+  }
+
+  private pause(room: string, isPaused: boolean): undefined {
+    this.withMember(room, undefined, (membership) => membership.setPaused(isPaused));
+  }
+
+  /** Behind those who have something to say now, each of whom has a turn before it. */
+  private ping(nonce: bigint): undefined {
+    const frame = encodeFrame({ $case: 'pong', value: { nonce } });
+    this.pump.ask({ serve: () => this.pump.answer(() => frame) });
+  }
+
+  private withMember(room: string, about: RoomProblem['about'], act: (membership: Membership) => void): void {
+    try {
+      const membership = this.memberships.get(room);
+      if (!membership) throw notAMember(room);
+      act(membership);
+    } catch (error) {
+      this.tell(room, error, about);
+    }
+  }
+
+  private tell(room: string, error: unknown, about?: RoomProblem['about']): void {
+    const frame = encodeProblem(room, error, about);
+    this.pump.answer(() => frame);
+  }
+
+  private fail(error: unknown): void {
+    if (this.isClosed) return;
+    this.close();
+    this.deps.onFailure(error);
+  }
+}

@@ -1,0 +1,130 @@
+import type { Seat } from '../../domain/chat/sessions.js';
+import type { Page } from '../../store/store.js';
+import { type ReaderState, createReaderStates } from '../../streams/reader-state.js';
+import { type FactsPage, readSnapshot } from './fact-frames.js';
+import type { Frame } from './frames.js';
+import type { Pump, Turn } from './pump.js';
+import type { RoomFeed } from './room-feed.js';
+
+export interface MembershipDeps {
+  readonly seat: Seat;
+  readonly feed: RoomFeed;
+  readonly pump: Pump;
+  /** The messages before are not wanted. */
+  readonly after: number;
+  /** The messages cannot be read any further. */
+  readonly onLost: (membership: Membership, error: unknown) => void;
+}
+
+/** A stream's place in one room: two cursors, one in the messages and one in the log of who is there. */
+export class Membership implements Turn {
+  readonly seat: Seat;
+  isPaused = false;
+  readonly feed: RoomFeed;
+  private readonly pump: Pump;
+  private readonly states = createReaderStates();
+  /** The last state that the member was told. */
+  private told: Exclude<ReaderState, 'complete'> | undefined;
+  private readTo: number;
+  private factsTo = 0;
+  /** RoomJoined was written; what follows is change. */
+  private isIn = false;
+  private isOver = false;
+
+  constructor(private readonly deps: MembershipDeps) {
+    this.seat = deps.seat;
+    this.feed = deps.feed;
+    this.pump = deps.pump;
+    this.readTo = deps.after;
+  }
+
+  /** How far it has read the log of who is there. */
+  get knowsTo(): number {
+    return this.isIn ? this.factsTo : Infinity;
+  }
+
+  /** RoomJoined, with the room as it is when it is written. */
+  enter(): readonly Frame[] {
+    if (this.isOver) return [];
+    const { memberId } = this.seat.member;
+    const page = readSnapshot(this.seat.room, { memberId, head: this.feed.head });
+    this.factsTo = page.to;
+    this.isIn = true;
+    this.pump.ask(this);
+    return page.frames;
+  }
+
+  close(): void {
+    this.isOver = true;
+    this.isIn = false;
+    this.pump.cancel(this);
+  }
+
+  /** Takes what everybody at the head of the room is given, if it is there and can be written to. */
+  takeMessages(from: number, page: Page): void {
+    if (!this.isIn || this.isPaused || this.readTo >= page.scannedTo) return;
+    if (this.readTo === from && this.told !== undefined && this.isReady) this.tellMessages(page);
+    else this.pump.ask(this);
+  }
+
+  /** As `takeMessages`, of who is there. */
+  takeFacts(from: number, page: FactsPage): void {
+    if (!this.isIn || this.factsTo >= page.to) return;
+    if (this.factsTo === from && this.isReady) this.tellFacts(page);
+    else this.pump.ask(this);
+  }
+
+  setPaused(isPaused: boolean): void {
+    this.isPaused = isPaused;
+    if (!isPaused && this.isIn) this.pump.ask(this);
+  }
+
+  /** There may be something new. */
+  wake(): void {
+    if (this.isIn) this.pump.ask(this);
+  }
+
+  serve(): Promise<void> | undefined {
+    if (!this.isIn) return undefined;
+    if (this.factsTo < this.seat.room.log.firstVersion) return this.beginAgain();
+    if (this.factsTo < this.seat.room.log.version) this.tellFacts(this.feed.facts(this.factsTo));
+    // At the head, as far as is known: what is new will wake it.
+    const isAtHead = this.told === 'live' && this.readTo >= this.feed.head;
+    return this.isPaused || isAtHead ? undefined : this.readOn();
+  }
+
+  private get isReady(): boolean {
+    return this.pump.hasRoom && !this.pump.isWaiting(this);
+  }
+
+  /** It was away for longer than removals are remembered. */
+  private beginAgain(): undefined {
+    for (const frame of this.enter()) this.pump.write(frame);
+  }
+
+  private tellFacts(page: FactsPage): void {
+    this.factsTo = page.to;
+    if (!page.isLast) this.pump.ask(this);
+    // Of oneself one knows.
+    if (page.onlyOf === this.seat.member.memberId) return;
+    for (const frame of page.frames) this.pump.write(frame);
+  }
+
+  private async readOn(): Promise<void> {
+    const from = this.readTo;
+    try {
+      const page = await this.feed.read(from);
+      if (this.isIn && this.readTo === from) this.tellMessages(page);
+    } catch (error) {
+      if (this.isIn) this.deps.onLost(this, error);
+    }
+  }
+
+  private tellMessages(page: Page): void {
+    const state = this.states.after(page);
+    this.readTo = page.scannedTo;
+    if (page.count > 0 || state !== this.told) this.pump.write(this.feed.encode(page, state));
+    this.told = state;
+    if (page.scannedTo < page.head) this.pump.ask(this);
+  }
+}

@@ -1,0 +1,144 @@
+import type { TakeTurn } from '../../streams/turns.js';
+import type { Frame } from './frames.js';
+
+/** Where the frames of one stream go. */
+export interface Wire {
+  /** Bytes that were written and have not reached the socket. */
+  readonly queuedBytes: number;
+  write(frame: Frame): void;
+  /** Called whenever `queuedBytes` became less. */
+  onWritten: (() => void) | undefined;
+}
+
+/** Something that has frames for a stream. */
+export interface Turn {
+  /** Writes some of them, a room's worth at most; asks for another turn if there are more. */
+  serve(): Promise<void> | void;
+}
+
+/** An answer, encoded when it is its time. */
+export type Answer = () => Frame | readonly Frame[];
+
+/** Bytes of a stream that may wait for its socket; what is beyond them stays where it is: in the log. */
+const MAX_QUEUED_BYTES = 64 * 1024;
+
+export interface PumpDeps {
+  readonly wire: Wire;
+  readonly signal: AbortSignal;
+  readonly takeTurn: TakeTurn;
+  /** What `serve` threw. */
+  readonly onError: (error: unknown) => void;
+  /** Answers went out. */
+  readonly onAnswered: () => void;
+}
+
+/**
+ * One stream's way out. Answers go first; then those who have frames take turns, so that one room's history does not
+ * delay another's news. Nothing is asked for more while 64 KiB wait for the socket.
+ */
+export class Pump {
+  /** When something was written, by `performance.now()`. */
+  lastWriteAt = performance.now();
+  private readonly answers: Answer[] = [];
+  private readonly turns = new Set<Turn>();
+  private isServing = false;
+  private isScheduled = false;
+  private isClosed = false;
+
+  constructor(private readonly deps: PumpDeps) {
+    deps.wire.onWritten = () => this.run();
+  }
+
+  get answersWaiting(): number {
+    return this.answers.length;
+  }
+
+  /** Whether a frame can be written now. */
+  get hasRoom(): boolean {
+    return !this.isClosed && this.deps.wire.queuedBytes < MAX_QUEUED_BYTES;
+  }
+
+  write(frame: Frame): void {
+    if (this.isClosed) return;
+    this.lastWriteAt = performance.now();
+    this.deps.wire.write(frame);
+  }
+
+  answer(answer: Answer): void {
+    this.answers.push(answer);
+    this.schedule();
+  }
+
+  isWaiting(turn: Turn): boolean {
+    return this.turns.has(turn);
+  }
+
+  /** Gives a turn behind those who wait. */
+  ask(turn: Turn): void {
+    this.turns.add(turn);
+    this.schedule();
+  }
+
+  cancel(turn: Turn): void {
+    this.turns.delete(turn);
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.deps.wire.onWritten = undefined;
+    this.answers.length = 0;
+    this.turns.clear();
+  }
+
+  /** After what is going on: all that comes of one commit goes out together. */
+  private schedule(): void {
+    if (this.isScheduled || this.isClosed) return;
+    this.isScheduled = true;
+    process.nextTick(() => {
+      this.isScheduled = false;
+      this.run();
+    });
+  }
+
+  private run(): void {
+    try {
+      this.writeAnswers();
+      if (!this.isServing) this.serveTurns();
+    } catch (error) {
+      this.deps.onError(error);
+    }
+  }
+
+  private writeAnswers(): void {
+    if (this.answers.length === 0) return;
+    while (this.hasRoom && this.answers.length > 0) {
+      for (const frame of [this.answers.shift()?.() ?? []].flat()) this.write(frame);
+    }
+    this.deps.onAnswered();
+  }
+
+  private serveTurns(): void {
+    while (this.hasRoom) {
+      const [turn] = this.turns;
+      if (!turn) return;
+      this.turns.delete(turn);
+      const serving = turn.serve();
+      if (serving) return void this.waitFor(serving);
+    }
+  }
+
+  /** It reads from the store: streams that do so without end take turns of the event loop. */
+  private async waitFor(serving: Promise<void>): Promise<void> {
+    const { signal, takeTurn, onError } = this.deps;
+    this.isServing = true;
+    try {
+      await serving;
+      if (this.turns.size > 0) await takeTurn(signal);
+    } catch (error) {
+      if (!this.isClosed) onError(error);
+    } finally {
+      this.isServing = false;
+    }
+    this.run();
+  }
+}

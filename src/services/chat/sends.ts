@@ -1,0 +1,77 @@
+import type { Delivery } from '../../../gen/leat/v1/chat_service.js';
+import { notAMember } from '../../domain/chat/chat-errors.js';
+import { appendMessage, messageIdOf, placeOf } from '../../domain/chat/message.js';
+import type { EventLimits } from '../../domain/events/event-limits.js';
+import type { AppendEvents, Store } from '../../store/store.js';
+import type { EncodedSend } from './chat-codec.js';
+import { encodeFrame } from './frames.js';
+import { encodeProblem } from './problems.js';
+import type { Pump } from './pump.js';
+
+export interface SendsDeps {
+  readonly store: Store;
+  readonly limits: EventLimits;
+  readonly caller: string;
+  readonly pump: Pump;
+  readonly signal: AbortSignal;
+  readonly onError: (error: unknown) => void;
+  /** One more was answered. */
+  readonly onSettled: () => void;
+}
+
+/**
+ * Hands the sends of one stream to the store, pipelined and in order, and tells what became of them. One that fails
+ * stops none behind it. What comes of one commit is told in one frame for each room.
+ */
+export class Sends {
+  private inFlight = 0;
+  private untoldCount = 0;
+  private readonly untold = new Map<string, Delivery[]>();
+
+  constructor(private readonly deps: SendsDeps) {}
+
+  /** Sends that the member was not told of yet. */
+  get waiting(): number {
+    return this.inFlight + this.untoldCount;
+  }
+
+  /** Resolves when the store has taken it; the store's order is that of the calls. */
+  async add({ room, message }: EncodedSend, isMember: boolean): Promise<void> {
+    const { caller, limits, pump, signal, store } = this.deps;
+    const messageId = messageIdOf(message);
+    const refuse = (error: unknown) => {
+      const problem = encodeProblem(room, error, { $case: 'messageId', value: messageId });
+      pump.answer(() => problem);
+    };
+    if (!isMember) return refuse(notAMember(room));
+    let append: AppendEvents;
+    try {
+      append = appendMessage(room, message, caller, limits);
+    } catch (error) {
+      return refuse(error);
+    }
+    const reserved = await store.room(append.events.bytes.length, signal);
+    this.inFlight++;
+    store
+      .write([append], { room: reserved })
+      .then(([result]) => this.deliver(room, { messageId, ...placeOf(result) }), refuse)
+      .catch(this.deps.onError)
+      .finally(() => {
+        this.inFlight--;
+        this.deps.onSettled();
+      });
+  }
+
+  private deliver(room: string, delivery: Delivery): void {
+    this.untoldCount++;
+    const together = this.untold.get(room);
+    if (together) return void together.push(delivery);
+    const deliveries = [delivery];
+    this.untold.set(room, deliveries);
+    this.deps.pump.answer(() => {
+      this.untold.delete(room);
+      this.untoldCount -= deliveries.length;
+      return encodeFrame({ $case: 'delivered', value: { room, deliveries } });
+    });
+  }
+}

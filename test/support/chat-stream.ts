@@ -1,0 +1,156 @@
+import type { Client } from 'nice-grpc';
+import { Metadata } from 'nice-grpc-common';
+import type { EventRecord } from '../../gen/leat/v1/event.js';
+import {
+  type ChatRequest,
+  type ChatResponse,
+  type ChatServiceDefinition,
+  type DeepPartial,
+  type JoinRoom,
+  type RoomJoined,
+} from '../../gen/leat/v1/chat_service.js';
+
+type Frame = NonNullable<ChatResponse['frame']>;
+type FrameOf<C extends Frame['$case']> = Extract<Frame, { $case: C }>['value'];
+
+/** How long a test waits for a frame before it says what it waited for. */
+const PATIENCE_MS = 20_000;
+
+/** One Chat stream in the hands of a test: what it sends, and all that came, in order. */
+export interface ChatStream {
+  readonly frames: readonly Frame[];
+  /** Settles when the stream is over; never rejects. */
+  readonly ended: Promise<unknown>;
+  send(frame: DeepPartial<ChatRequest['frame']>): void;
+  /** The next frame of a kind that nobody took yet and that fits; those before it are passed over. */
+  take<C extends Frame['$case']>(kind: C, fits?: (value: FrameOf<C>) => boolean): Promise<FrameOf<C>>;
+  /** All of a kind that came so far. */
+  all<C extends Frame['$case']>(kind: C): FrameOf<C>[];
+  /** All records of a room that came so far. */
+  records(room: string): EventRecord[];
+  join(room: string, join?: DeepPartial<JoinRoom>): Promise<RoomJoined>;
+  say(room: string, id: string, text?: string): void;
+  /** Sends a ping and waits for its pong: what was there before has come. */
+  settle(): Promise<void>;
+  /** Half-closes. */
+  finish(): void;
+  /** Aborts, as a client that leaves without a word. */
+  abort(): void;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface ChatStreamOptions {
+  readonly session?: string;
+  readonly user?: string;
+  /** Without hello. */
+  readonly silent?: boolean;
+}
+
+let lastNonce = 0n;
+
+/** Opens a stream and says hello. */
+export function openChat(
+  client: Client<ChatServiceDefinition>,
+  { session = crypto.randomUUID(), silent, user }: ChatStreamOptions = {},
+): ChatStream {
+  const frames: Frame[] = [];
+  const taken = new Set<Frame>();
+  const requests = createQueue<DeepPartial<ChatRequest>>();
+  const leaving = new AbortController();
+  let error: unknown;
+  let isOver = false;
+  let onFrame = () => undefined as void;
+
+  async function read(): Promise<unknown> {
+    try {
+      const metadata = Metadata(user === undefined ? {} : { 'leat-user': user });
+      for await (const { frame } of client.chat(requests.items, { signal: leaving.signal, metadata })) {
+        if (frame) frames.push(frame);
+        onFrame();
+      }
+    } catch (failure) {
+      error = failure;
+    } finally {
+      isOver = true;
+      requests.end();
+      onFrame();
+    }
+    return error;
+  }
+
+  async function take<C extends Frame['$case']>(kind: C, fits: (value: FrameOf<C>) => boolean = () => true) {
+    const deadline = Date.now() + PATIENCE_MS;
+    for (;;) {
+      const found = frames.find(
+        (frame) => frame.$case === kind && !taken.has(frame) && fits(frame.value as FrameOf<C>),
+      );
+      if (found) {
+        taken.add(found);
+        return found.value as FrameOf<C>;
+      }
+      if (isOver) throw new Error(`the stream ended without a frame "${kind}"`, { cause: error });
+      await nextFrame(deadline - Date.now(), kind);
+    }
+  }
+
+  async function nextFrame(ms: number, kind: string): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve, reject) => {
+      onFrame = resolve;
+      timer = setTimeout(() => reject(new Error(`no frame "${kind}" came`)), ms);
+    }).finally(() => clearTimeout(timer));
+  }
+
+  const ended = read();
+  const stream: ChatStream = {
+    frames,
+    ended,
+    send: (frame) => requests.push({ frame }),
+    take,
+    all: (kind) => frames.flatMap((frame) => (frame.$case === kind ? [frame.value as never] : [])),
+    records: (room) => stream.all('messages').flatMap((page) => (page.room === room ? page.records : [])),
+    async join(room, join = {}) {
+      stream.send({ $case: 'join', value: { room, ...join } });
+      return take('joined', (joined) => joined.room === room);
+    },
+    say: (room, id, text = id) =>
+      stream.send({ $case: 'send', value: { room, message: { id, payload: { $case: 'text', value: text } } } }),
+    async settle() {
+      const nonce = ++lastNonce;
+      stream.send({ $case: 'ping', value: { nonce } });
+      await take('pong', (pong) => pong.nonce === nonce);
+    },
+    finish: () => requests.end(),
+    abort: () => leaving.abort(),
+    async [Symbol.asyncDispose]() {
+      leaving.abort();
+      await ended;
+    },
+  };
+  if (!silent) stream.send({ $case: 'hello', value: { sessionId: session } });
+  return stream;
+}
+
+/** Items that are pushed one by one and read as they come. */
+function createQueue<T>() {
+  const waiting: T[] = [];
+  let isEnded = false;
+  let onItem = () => undefined as void;
+  return {
+    push(item: T) {
+      waiting.push(item);
+      onItem();
+    },
+    end() {
+      isEnded = true;
+      onItem();
+    },
+    items: (async function* () {
+      for (;;) {
+        for (let next = waiting.shift(); next; next = waiting.shift()) yield next;
+        if (isEnded) return;
+        await new Promise<void>((resolve) => (onItem = resolve));
+      }
+    })(),
+  };
+}
