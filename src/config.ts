@@ -21,6 +21,10 @@ const table = {
     'A member whose connection broke is still shown in its rooms for this time.',
   ),
   'sys-max-age': duration('30d', '1m', '36500d', 'How long topics under sys/ keep their events, to begin with.'),
+  'max-upload-size': size('64GiB', '1MiB', '1024TiB', 'Largest file that can be uploaded.'),
+  'max-open-uploads': count(1_000, 1, 1_000_000, 'Uploads of one caller that are not finished.'),
+  'upload-max-idle': duration('7d', '1s', '3650d', 'An upload to which nothing comes for so long is thrown away.'),
+  'min-free-disk': size('256MiB', '0B', '1024TiB', 'What uploads leave free on the disk.'),
   'max-unary-duration': duration('30s', '100ms', '1h', 'A call with one answer is ended after this time.'),
   'max-receive-message-size': size('2MiB', '64KiB', '64MiB', 'Largest message that is accepted.'),
   'max-send-message-size': size('4MiB', '64KiB', '64MiB', 'Largest message that is sent.'),
@@ -229,7 +233,7 @@ function count(byDefault: number, min: number, max: number, description: string)
 }
 
 function size(byDefault: string, min: string, max: string, description: string): OptionKind<number> {
-  const units = { '': 1, B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+  const units = { '': 1, B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3, TiB: 1024 ** 4 };
   return amount('SIZE', byDefault, [min, max], description, units, 'a size (such as 65536, 256KiB or 1MiB)');
 }
 

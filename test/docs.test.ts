@@ -18,6 +18,7 @@ const internal = [
   'STORE_TOO_NEW',
   'NOT_A_STORE',
   'REVISION_MISMATCH',
+  'BLOB_EXISTS',
   'CHAIN_BROKEN',
 ];
 

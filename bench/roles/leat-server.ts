@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import { collectDefaultMetrics } from 'prom-client';
 import { loadConfig } from '../../src/config.js';
 import { ensureSystemTopics } from '../../src/domain/topics/system-topics.js';
+import { openFiles } from '../../src/server/files.js';
 import { createLeatServer } from '../../src/server/leat-server.js';
 import { leatServices } from '../../src/server/services.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
@@ -26,7 +27,8 @@ async function startLeatServer({ dataDir, flags, stopsWriting = false }: LeatSer
   const store = await openSqliteStore({ dataDir });
   await ensureSystemTopics(store, { maxAgeMs: config.sysMaxAge });
   const served: Store = stopsWriting ? { ...store, write: () => new Promise(() => undefined) } : store;
-  const server = createLeatServer({ config, log, services: leatServices({ config, store: served }) });
+  const files = await openFiles({ config, store: served, dataDir });
+  const server = createLeatServer({ config, log, services: leatServices({ config, store: served, files }) });
   collectDefaultMetrics({ register: server.registry });
   const { grpcPort } = await server.start();
   return {

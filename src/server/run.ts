@@ -4,6 +4,7 @@ import type { Config } from '../config.js';
 import { ensureSystemTopics } from '../domain/topics/system-topics.js';
 import { openSqliteStore } from '../store/sqlite/index.js';
 import type { Store } from '../store/store.js';
+import { openFiles, type Files } from './files.js';
 import { createLeatServer, type RunningServer } from './leat-server.js';
 import { leatServices } from './services.js';
 import { awaitSignals, type SignalSource, type StopSignals } from './signals.js';
@@ -48,16 +49,26 @@ async function run(config: Config, log: Logger, stop: StopSignals): Promise<Exit
   let lose: (error: Error) => void = () => undefined;
   const lost = new Promise<never>((_, reject) => (lose = reject));
   lost.catch(() => undefined); // Nobody may be waiting for it yet.
-  const store = await openSqliteStore({
-    dataDir: config.dataDir,
-    newEpoch: config.newEpoch,
-    onFatal: (error) => lose(new Error('the store is lost', { cause: error })),
-  });
+  const { dataDir, newEpoch } = config;
+  const onFatal = (error: unknown) => lose(new Error('the store is lost', { cause: error }));
+  const store = await openSqliteStore({ dataDir, newEpoch, onFatal });
   try {
-    return await serveStore(config, store, log, { stop, lost });
+    const files = await openFiles({ config, store, dataDir, onFatal });
+    try {
+      return await serveStore({ config, store, files, log }, { stop, lost });
+    } finally {
+      await files.close();
+    }
   } finally {
     await Promise.race([store.close(), lost.catch(() => undefined)]);
   }
+}
+
+interface Served {
+  readonly config: Config;
+  readonly store: Store;
+  readonly files: Files;
+  readonly log: Logger;
 }
 
 /** What ends the serving. */
@@ -67,9 +78,9 @@ interface Ends {
   readonly lost: Promise<never>;
 }
 
-async function serveStore(config: Config, store: Store, log: Logger, ends: Ends): Promise<ExitCode> {
+async function serveStore({ config, store, files, log }: Served, ends: Ends): Promise<ExitCode> {
   await ensureSystemTopics(store, { maxAgeMs: config.sysMaxAge });
-  const server = createLeatServer({ config, log, services: leatServices({ config, store }) });
+  const server = createLeatServer({ config, log, services: leatServices({ config, store, files }) });
   collectDefaultMetrics({ register: server.registry });
   const ports = await server.start();
   log.info({ ...ports, host: config.listen.host, dataDir: config.dataDir }, 'serving');

@@ -1,6 +1,6 @@
 /**
- * The ports of the store. Everything above knows only this file and `encoding/`; drivers live below
- * (`sqlite/`, later `postgres/`) and are named by `server/` alone. `test/store-suite` runs over every driver.
+ * The ports of the store. Everything above knows only this file, `files.ts`, `byte-store.ts` and `encoding/`; drivers
+ * live below (`sqlite/` and `bytes/`, later `postgres/`) and are named by `server/` alone. `test/store-suite` runs over every driver.
  *
  * Offsets, counts, sizes and sequences are `number` (whole, up to 2^53 - 1), times are milliseconds since 1970.
  * All errors are `DomainError`s: see each method. Besides those every method may throw `unavailable` (STORE_CLOSED,
@@ -8,8 +8,9 @@
  */
 import type { EventRun } from './encoding/event-run.js';
 import type { EventMatcher } from './encoding/event-matcher.js';
+import type { FileChange, FileLookups, FileResultByKind } from './files.js';
 
-export interface Store {
+export interface Store extends FileLookups {
   /** Random, made with the store; replaced by a restore. Tokens carry it. */
   readonly epoch: string;
 
@@ -141,7 +142,8 @@ export interface StoredUser {
 
 // ---- changes ----------------------------------------------------------------------------------------------------
 
-export type Change = AppendEvents | PutUser | RemoveUser | CommitCursor | SetRetention | TrimTopic | DeleteTopic;
+export type Change =
+  AppendEvents | PutUser | RemoveUser | CommitCursor | SetRetention | TrimTopic | DeleteTopic | FileChange;
 
 /**
  * Appends events at consecutive offsets. Idempotency comes before conditions: what is already there is a duplicate
@@ -245,7 +247,7 @@ export interface DeleteTopic {
   readonly topic: string;
 }
 
-interface ResultByKind {
+interface ResultByKind extends FileResultByKind {
   'append-events': AppendResult;
   'put-user': RevisionResult;
   'remove-user': RevisionResult;

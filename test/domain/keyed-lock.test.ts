@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { createKeyedLock } from '../../src/domain/users/keyed-lock.js';
+import { createKeyedLock } from '../../src/domain/keyed-lock.js';
 
 const never = new AbortController().signal;
 

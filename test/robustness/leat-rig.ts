@@ -2,6 +2,7 @@ import { Event } from '../../gen/leat/v1/event.js';
 import { EventServiceDefinition } from '../../gen/leat/v1/event_service.js';
 import { UserServiceDefinition } from '../../gen/leat/v1/user_service.js';
 import { loadConfig } from '../../src/config.js';
+import { openFiles } from '../../src/server/files.js';
 import { leatServices } from '../../src/server/services.js';
 import { encodeEventRun } from '../../src/store/encoding/event-run.js';
 import type { Store } from '../../src/store/store.js';
@@ -32,13 +33,16 @@ export async function startRig(flags: Readonly<Record<string, unknown>> = {}): P
       };
     },
   };
-  const test = await startTestServer(leatServices({ config: loadConfig({ flags }), store: counted }), flags);
+  const config = loadConfig({ flags });
+  const files = await openFiles({ config, store: counted, dataDir: opened.dataDir });
+  const test = await startTestServer(leatServices({ config, store: counted, files }), flags);
   return {
     test,
     store,
     waiting: () => waiting,
     async [Symbol.asyncDispose]() {
       await test[Symbol.asyncDispose]();
+      await files.close();
       await opened[Symbol.asyncDispose]();
     },
   };

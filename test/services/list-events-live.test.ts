@@ -201,7 +201,7 @@ describe('ListEvents with follow', () => {
     const ending = failureOf(tail.next());
     await first.server.drain();
     expect(await ending).toMatchObject({ code: Status.UNAVAILABLE, reason: 'DRAINING', retryAfterMs: 1000 });
-    await using second = await startTestServer(leatServices({ config: loadConfig(), store: first.store }));
+    await using second = await startTestServer(leatServices({ ...first, config: loadConfig() }));
     const events = second.client(EventServiceDefinition);
     await events.publishEvent({ topic, event: { type: 't' } });
     expect(offsetsOf(await pagesOf({ events }, { topic, start: resumeAt(page.resumeToken) }))).toEqual([2]);

@@ -6,6 +6,7 @@ import type { Store } from '../../src/store/store.js';
 
 export interface TemporaryStore {
   readonly store: Store;
+  readonly dataDir: string;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -15,6 +16,7 @@ export async function openTemporaryStore(): Promise<TemporaryStore> {
   const store = await openSqliteStore({ dataDir });
   return {
     store,
+    dataDir,
     async [Symbol.asyncDispose]() {
       await store.close();
       await rm(dataDir, { recursive: true });

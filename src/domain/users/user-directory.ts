@@ -1,7 +1,7 @@
 import type { User } from '../../../gen/leat/v1/user_service.js';
 import type { Store } from '../../store/store.js';
 import { type CreatedUser, createUser } from './create-user.js';
-import { createKeyedLock } from './keyed-lock.js';
+import { createKeyedLock } from '../keyed-lock.js';
 import { type ListedUsers, listUsers } from './list-users.js';
 import { removeUser, type UserRemoval } from './remove-user.js';
 import { type UserUpdate, updateUser } from './update-user.js';

@@ -16,7 +16,17 @@ export function ownBytes(change: Change): Change {
         event: { ...change.event, bytes: new Uint8Array(change.event.bytes) },
       };
     case 'remove-user':
+    case 'remove-blob':
       return { ...change, event: { ...change.event, bytes: new Uint8Array(change.event.bytes) } };
+    case 'start-upload':
+      return { ...change, record: new Uint8Array(change.record) };
+    case 'complete-upload':
+      return {
+        ...change,
+        record: new Uint8Array(change.record),
+        checksums: new Uint8Array(change.checksums),
+        event: { ...change.event, bytes: new Uint8Array(change.event.bytes) },
+      };
     default:
       return change;
   }
@@ -24,7 +34,8 @@ export function ownBytes(change: Change): Change {
 
 /** Bytes that the change holds in memory, about. */
 export function changeSize(change: Change): number {
-  return OVERHEAD + (eventBytes(change)?.byteLength ?? 0);
+  const checksums = change.kind === 'complete-upload' ? change.checksums.byteLength : 0;
+  return OVERHEAD + (eventBytes(change)?.byteLength ?? 0) + checksums;
 }
 
 /** What can move to another thread without a copy; each can do so once. */
@@ -34,6 +45,5 @@ export function transferables(changes: readonly Change[]): ArrayBuffer[] {
 
 function eventBytes(change: Change): Uint8Array | undefined {
   if (change.kind === 'append-events') return change.events.bytes;
-  if (change.kind === 'put-user' || change.kind === 'remove-user') return change.event.bytes;
-  return undefined;
+  return 'event' in change ? change.event.bytes : undefined;
 }

@@ -2,7 +2,9 @@ import type { Database } from 'better-sqlite3';
 import { nextInRun } from '../encoding/event-run.js';
 import { readCommitTime } from '../encoding/event-record.js';
 import { WireReader } from '../encoding/wire.js';
+import type { FileLookups } from '../files.js';
 import type { CursorInfo, ProducerInfo, Store, StoredUser, TopicInfo } from '../store.js';
+import { createFileReader } from './file-reader.js';
 import { createPageReader } from './page-reader.js';
 import { ProducerTable } from './producer-table.js';
 import { type SegmentRow, SegmentTable } from './segment-table.js';
@@ -16,6 +18,9 @@ interface UserRow {
   record: Buffer;
 }
 
+/** Makes a look-up what the port promises. */
+export type ReadAs = <A extends unknown[], R>(get: (...args: A) => R) => (...args: A) => Promise<R>;
+
 type ReadMethods =
   | 'topic'
   | 'listTopics'
@@ -26,7 +31,8 @@ type ReadMethods =
   | 'readPage'
   | 'user'
   | 'userByEmail'
-  | 'listUsers';
+  | 'listUsers'
+  | keyof FileLookups;
 
 /** The reading half of the store, on a connection of its own that cannot write. */
 export function createReader(db: Database): Pick<Store, ReadMethods> {
@@ -77,7 +83,7 @@ export function createReader(db: Database): Pick<Store, ReadMethods> {
   });
 
   /** A read as the port wants it: asynchronous, with errors of the store's family. */
-  function read<A extends unknown[], R>(get: (...args: A) => R): (...args: A) => Promise<R> {
+  const read: ReadAs = (get) => {
     return async (...args) => {
       if (!db.open) throw storeClosed();
       try {
@@ -86,7 +92,7 @@ export function createReader(db: Database): Pick<Store, ReadMethods> {
         throw readError(error);
       }
     };
-  }
+  };
 
   return {
     topic: read((name) => {
@@ -115,6 +121,7 @@ export function createReader(db: Database): Pick<Store, ReadMethods> {
     user: read((userId) => optional(selectUser.get(userId))),
     userByEmail: read((emailKey) => optional(selectUserByEmail.get(emailKey))),
     listUsers: read(({ after, limit }) => selectUsers.all(after, limit).map(toStoredUser)),
+    ...createFileReader(db, read),
   };
 }
 

@@ -83,6 +83,28 @@ const MIGRATIONS: readonly string[] = [
     create_digest BLOB NOT NULL,
     record BLOB NOT NULL
   ) WITHOUT ROWID;
+
+  CREATE TABLE uploads (
+    upload_id TEXT PRIMARY KEY,
+    author TEXT NOT NULL,
+    file_id TEXT NOT NULL UNIQUE,
+    epoch INTEGER NOT NULL,
+    committed_size INTEGER NOT NULL,
+    create_time INTEGER NOT NULL,
+    expire_time INTEGER NOT NULL,
+    record BLOB NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX uploads_by_author ON uploads (author, upload_id);
+  CREATE INDEX uploads_by_expiry ON uploads (expire_time);
+
+  CREATE TABLE blobs (
+    blob_id TEXT NOT NULL UNIQUE,
+    file_id TEXT NOT NULL UNIQUE,
+    size INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    record BLOB NOT NULL,
+    checksums BLOB NOT NULL
+  );
   `,
 ];
 

@@ -4,6 +4,7 @@ import type { Change, ResultOf } from '../store.js';
 import { Appender } from './append.js';
 import { createChains } from './chains.js';
 import { CursorTable } from './cursor-table.js';
+import { FileTables } from './file-tables.js';
 import { ProducerTable } from './producer-table.js';
 import { SegmentTable } from './segment-table.js';
 import { recoverableWriteError } from './sqlite-errors.js';
@@ -40,6 +41,7 @@ export function createTransactions(db: Database) {
   const producers = new ProducerTable(db);
   const appender = new Appender(db, topics, stored, producers);
   const users = new UserTable(db, appender);
+  const files = new FileTables(db, appender);
   const cursors = new CursorTable(db, topics);
   const changes = new TopicChanges(db, topics);
   const chains = createChains();
@@ -64,6 +66,16 @@ export function createTransactions(db: Database) {
         return changes.trim(change);
       case 'delete-topic':
         return changes.delete(change);
+      case 'start-upload':
+        return files.start(change, nowMs);
+      case 'advance-upload':
+        return files.advance(change);
+      case 'complete-upload':
+        return files.complete(change, nowMs);
+      case 'remove-upload':
+        return files.removeUpload(change);
+      case 'remove-blob':
+        return files.removeBlob(change, nowMs);
     }
   }
 

@@ -1,0 +1,114 @@
+import { throwIfAborted } from 'abort-controller-x';
+import type { Blob } from '../../../gen/leat/v1/blob.js';
+import type { ByteStore } from '../../store/byte-store.js';
+import type { StoredBlob } from '../../store/files.js';
+import type { Store } from '../../store/store.js';
+import { isDomainError } from '../errors.js';
+import { linkSignal } from '../linked-signal.js';
+import { BLOBS_TOPIC } from '../topics/system-topics.js';
+import type { FilesPage } from '../uploads/upload-requests.js';
+import type { Call } from '../uploads/upload-directory.js';
+import type { BlobBytes } from './blob-download.js';
+import { blobEtagMismatch, blobIsDeleted, blobNotFound } from './blob-errors.js';
+import { blobDeleted, decodeBlob } from './blob-record.js';
+import type { BlobRemoval } from './blob-requests.js';
+
+/** A blob that is being read. */
+export interface OpenBlob extends BlobBytes {
+  /** Aborts when the call does, and when the blob is deleted; its reason is what the caller is told. */
+  readonly signal: AbortSignal;
+  close(): Promise<void>;
+}
+
+/** The blobs: what the rpcs of BlobService mean, on requests that are checked already. */
+export interface BlobDirectory {
+  /** Errors: `not-found` BLOB_NOT_FOUND. */
+  find(blobId: string): Promise<Blob>;
+  /** Must be closed. Errors: `not-found` BLOB_NOT_FOUND, `data-loss` STORE_DAMAGED. */
+  open(blobId: string, signal: AbortSignal): Promise<OpenBlob>;
+  list(page: FilesPage): Promise<{ blobs: Blob[]; nextPageToken: string; readOffset: number }>;
+  /**
+   * Resolves to the offset of "blob.deleted"; 0 if there was no such blob and that is allowed.
+   * Errors: `not-found` BLOB_NOT_FOUND, `conflict` ETAG_MISMATCH {etag}.
+   */
+  remove(removal: BlobRemoval, call: Call): Promise<number>;
+}
+
+export function createBlobDirectory({ store, bytes }: { store: Store; bytes: ByteStore }): BlobDirectory {
+  /** Who reads which file, to be told when it goes. */
+  const readers = new Map<string, Set<(reason: Error) => void>>();
+
+  async function stored(blobId: string): Promise<StoredBlob> {
+    const blob = await store.blob(blobId);
+    if (!blob) throw blobNotFound(blobId);
+    return blob;
+  }
+
+  async function open(blobId: string, callSignal: AbortSignal): Promise<OpenBlob> {
+    const found = await stored(blobId);
+    const link = linkSignal(callSignal);
+    const stopWatching = watch(found.fileId, (reason) => link.abort(reason));
+    const end = () => {
+      stopWatching();
+      link.end();
+    };
+    try {
+      const reader = await bytes.openReader(found.fileId);
+      const checksums = (await store.blobChecksums(blobId)) ?? new Uint8Array();
+      const close = () => reader.close().finally(end);
+      return { blob: decodeBlob(found), reader, checksums, signal: link.signal, close };
+    } catch (error) {
+      end();
+      // Deleted between the two: the file is gone, and nothing is damaged.
+      throwIfAborted(link.signal);
+      throw error;
+    }
+  }
+
+  function watch(fileId: string, tell: (reason: Error) => void): () => void {
+    const told = readers.get(fileId) ?? new Set();
+    readers.set(fileId, told.add(tell));
+    return () => {
+      told.delete(tell);
+      if (told.size === 0 && readers.get(fileId) === told) readers.delete(fileId);
+    };
+  }
+
+  async function removeAt(blob: StoredBlob, caller: string): Promise<number> {
+    const { blobId, fileId, revision: expectedRevision } = blob;
+    const announced = { topic: BLOBS_TOPIC, author: caller, event: blobDeleted(blobId) };
+    const [removed] = await store.write([{ kind: 'remove-blob', blobId, expectedRevision, ...announced }]);
+    for (const tell of readers.get(fileId) ?? []) tell(blobIsDeleted(blobId));
+    await bytes.remove(fileId);
+    return removed.revision;
+  }
+
+  return {
+    open,
+    find: async (blobId) => decodeBlob(await stored(blobId)),
+    async list({ limit, place, tokens }) {
+      // Before the first blob is read: what changes from now on is in the log after this offset.
+      const readOffset = place?.offset ?? (await store.topic(BLOBS_TOPIC))?.headOffset ?? 0;
+      const found = await store.listBlobs({ after: place?.key ?? '', limit: limit + 1 });
+      const blobs = found.slice(0, limit).map(decodeBlob);
+      const last = found.length > limit ? blobs.at(-1) : undefined;
+      const nextPageToken = last ? tokens.encode({ offset: readOffset, key: last.blobId }) : '';
+      return { blobs, nextPageToken, readOffset };
+    },
+    async remove({ blobId, etag, allowMissing }, { caller, signal }) {
+      for (;;) {
+        throwIfAborted(signal);
+        const blob = await store.blob(blobId);
+        if (!blob && allowMissing) return 0;
+        if (!blob) throw blobNotFound(blobId);
+        if (etag !== '' && etag !== `${blob.revision}`) throw blobEtagMismatch(blobId, blob.revision);
+        try {
+          return await removeAt(blob, caller);
+        } catch (error) {
+          // Another one has removed it, and perhaps made it anew: look again.
+          if (!isDomainError(error) || error.reason !== 'REVISION_MISMATCH') throw error;
+        }
+      }
+    },
+  };
+}

@@ -1,0 +1,69 @@
+import { crc32c } from '@node-rs/crc32';
+import type { Blob } from '../../../gen/leat/v1/blob.js';
+import { type ByteReader, CHECKSUM_BYTES } from '../../store/byte-store.js';
+import { blobDamaged, offsetBeyondEnd } from './blob-errors.js';
+import type { BlobRange } from './blob-requests.js';
+
+/** A piece of a blob, in the order of its bytes. */
+export interface BlobPage {
+  readonly offset: number;
+  readonly data: Uint8Array;
+  /** CRC-32C of `data`. */
+  readonly crc32c: number;
+}
+
+/** Bytes of a page, at most: whole checksums. */
+export const PAGE_BYTES = 4 * CHECKSUM_BYTES;
+
+export interface BlobBytes {
+  readonly blob: Blob;
+  readonly reader: ByteReader;
+  /** As `blobChecksums` of the store. */
+  readonly checksums: Uint8Array;
+}
+
+export interface PageRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The pages that a range comes in; but for the first and the last they are whole. Errors: OFFSET_BEYOND_END {size}. */
+export function* pagesOf({ blob }: BlobBytes, { offset, length }: BlobRange): Generator<PageRange, void, undefined> {
+  const end = endOf(blob, { blobId: blob.blobId, offset, length });
+  for (let start = offset; start < end;) {
+    const next = Math.min(start - (start % PAGE_BYTES) + PAGE_BYTES, end);
+    yield { start, end: next };
+    start = next;
+  }
+}
+
+/** Where a range ends. Errors: `out-of-range` OFFSET_BEYOND_END {size}. */
+export function endOf({ blobId, size }: Blob, { offset, length = Infinity }: BlobRange): number {
+  if (offset > Number(size)) throw offsetBeyondEnd(blobId, offset, Number(size));
+  return Math.min(Number(size), offset + length);
+}
+
+/**
+ * Reads a page into memory of its own, `room` bytes into it, and checks what is read.
+ * Errors: `data-loss` CHECKSUM_MISMATCH {first_offset, last_offset}, STORE_DAMAGED.
+ */
+export async function readPage(bytes: BlobBytes, { start, end }: PageRange): Promise<BlobPage> {
+  // Checksums are of whole pieces, so more may have to be read than is sent.
+  const from = start - (start % CHECKSUM_BYTES);
+  const to = Math.min(Math.ceil(end / CHECKSUM_BYTES) * CHECKSUM_BYTES, Number(bytes.blob.size));
+  const whole = Buffer.allocUnsafeSlow(to - from);
+  await bytes.reader.read(from, whole);
+  check(bytes, whole, from);
+  const data = whole.subarray(start - from, end - from);
+  return { offset: start, data, crc32c: crc32c(data) };
+}
+
+function check({ blob, checksums }: BlobBytes, whole: Buffer, from: number): void {
+  const view = new DataView(checksums.buffer, checksums.byteOffset, checksums.byteLength);
+  for (let at = 0; at < whole.length; at += CHECKSUM_BYTES) {
+    const piece = whole.subarray(at, at + CHECKSUM_BYTES);
+    const index = (from + at) / CHECKSUM_BYTES;
+    if (crc32c(piece) === view.getUint32(index * 4, true)) continue;
+    throw blobDamaged(blob.blobId, from + at, from + at + piece.length);
+  }
+}

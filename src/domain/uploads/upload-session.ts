@@ -1,0 +1,173 @@
+import { crc32c } from '@node-rs/crc32';
+import { abortable } from 'abort-controller-x';
+import { Blob } from '../../../gen/leat/v1/blob.js';
+import type { ByteDigest, ByteStore, ByteWriter } from '../../store/byte-store.js';
+import type { StoredUpload } from '../../store/files.js';
+import type { Store } from '../../store/store.js';
+import { blobCreated, encodeBlob } from '../blobs/blob-record.js';
+import { isDomainError } from '../errors.js';
+import { type LinkedSignal, linkSignal } from '../linked-signal.js';
+import { timestampFromMs } from '../timestamps.js';
+import { BLOBS_TOPIC } from '../topics/system-topics.js';
+import type { ByteBudget } from './byte-budget.js';
+import {
+  chunkDamaged,
+  digestMismatch,
+  diskTooFull,
+  sizeMismatch,
+  uploadDiffers,
+  uploadFenced,
+  uploadTooLarge,
+  wrongOffset,
+} from './upload-errors.js';
+import type { UploadLimits } from './upload-limits.js';
+import { decodeStart } from './upload-record.js';
+import type { Chunk, Finish } from './upload-requests.js';
+import { createWriteBehind } from './write-behind.js';
+
+/** What one stream does with one upload, from its start to its end. One caller, who waits for one thing at a time. */
+export interface UploadSession {
+  /** Aborts when the call does, and when something else ends the session; its reason is what the caller is told. */
+  readonly signal: AbortSignal;
+  /** Takes a chunk in. Bytes that are there already are compared. */
+  add(chunk: Chunk): Promise<void>;
+  /** Makes the blob. */
+  finish(finish: Finish): Promise<Blob>;
+  /** Ends the session: what was received is durable then. Repeating it is harmless. */
+  close(): Promise<void>;
+  /** Ends the session from outside: whoever has it is told the reason, and closes it. */
+  abort(reason: Error): void;
+  /** Resolves when it is closed and nothing of it is left. */
+  readonly closed: Promise<void>;
+}
+
+export interface SessionDeps {
+  readonly store: Store;
+  readonly bytes: ByteStore;
+  readonly budget: ByteBudget;
+  readonly limits: UploadLimits;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+export function createUploadSession(
+  { store, bytes, budget, limits, now }: SessionDeps,
+  upload: StoredUpload,
+  writer: ByteWriter,
+  callSignal: AbortSignal,
+): UploadSession {
+  const { uploadId, epoch } = upload;
+  const link: LinkedSignal = linkSignal(callSignal);
+  const { signal } = link;
+  let closing: Promise<void> | undefined;
+  /** The upload is a blob or thrown away: there is nothing to settle. */
+  let isOver = false;
+  let onClosed: () => void = () => undefined;
+  const closed = new Promise<void>((resolve) => (onClosed = resolve));
+  const behind = createWriteBehind({
+    writer,
+    budget,
+    size: upload.committedSize,
+    advance,
+    onFailure: (error) => link.abort(error),
+  });
+
+  async function advance(committedSize: number): Promise<void> {
+    const expireTimeMs = now() + limits.maxIdleMs;
+    try {
+      await store.write([{ kind: 'advance-upload', uploadId, epoch, committedSize, expireTimeMs }]);
+    } catch (error) {
+      throw isDomainError(error) && error.reason === 'UPLOAD_FENCED' ? uploadFenced(uploadId) : error;
+    }
+    if (!closing && (await bytes.freeBytes()) < limits.minFreeBytes) link.abort(diskTooFull(0));
+  }
+
+  async function add({ offset, data, crc32c: expected }: Chunk): Promise<void> {
+    if (expected !== undefined && crc32c(data) !== expected) {
+      throw await whenDurable((durable) => chunkDamaged(uploadId, offset, durable));
+    }
+    if (offset > behind.received) throw await whenDurable((durable) => wrongOffset(uploadId, offset, durable));
+    if (offset + data.length > limits.maxBytes) throw uploadTooLarge(uploadId, limits.maxBytes);
+    const known = Math.min(behind.received - offset, data.length);
+    if (known > 0) await compare(offset, data.subarray(0, known));
+    if (known < data.length) await behind.add(data.subarray(known), signal);
+  }
+
+  async function compare(offset: number, data: Uint8Array): Promise<void> {
+    behind.flush();
+    if (await abortable(signal, writer.isSame(offset, data))) return;
+    throw uploadDiffers(uploadId, `has other bytes between ${offset} and ${offset + data.length}`);
+  }
+
+  /** An error that tells where to go on: what was received before it counts. */
+  async function whenDurable(makeError: (durable: number) => Error): Promise<Error> {
+    await close();
+    return makeError(behind.durable);
+  }
+
+  async function finish(asked: Finish): Promise<Blob> {
+    const start = decodeStart(upload);
+    const size = behind.received;
+    for (const expected of [asked.size, start.size ?? size]) {
+      if (expected !== size) throw await thrownAway(sizeMismatch(uploadId, size, expected));
+    }
+    await behind.allWritten(signal);
+    const [digest] = await abortable(signal, Promise.all([writer.digest(), writer.sync()]));
+    for (const expected of [asked.sha256, start.sha256]) {
+      if (expected.length > 0 && Buffer.compare(expected, digest.sha256) !== 0) {
+        throw await thrownAway(digestMismatch(uploadId, digest.sha256));
+      }
+    }
+    return complete(size, digest);
+  }
+
+  async function complete(size: number, { sha256, checksums }: ByteDigest): Promise<Blob> {
+    const { name, contentType } = decodeStart(upload);
+    const blob = Blob.create({
+      blobId: uploadId,
+      name,
+      contentType,
+      size: BigInt(size),
+      sha256,
+      createTime: timestampFromMs(now()),
+      author: upload.author,
+    });
+    const announced = { topic: BLOBS_TOPIC, author: upload.author, event: blobCreated(blob) };
+    const record = encodeBlob(blob);
+    const [{ revision }] = await store.write([
+      { kind: 'complete-upload', uploadId, epoch, size, record, checksums, ...announced },
+    ]);
+    isOver = true;
+    return { ...blob, etag: `${revision}` };
+  }
+
+  /** Gives up all that there is, since it cannot be what was meant. */
+  async function thrownAway(error: Error): Promise<Error> {
+    isOver = true;
+    await close();
+    await store.write([{ kind: 'remove-upload', uploadId, epoch }]);
+    await bytes.remove(upload.fileId);
+    return error;
+  }
+
+  async function closeAll(): Promise<void> {
+    try {
+      if (!isOver) await behind.settle();
+    } finally {
+      behind.stop();
+      link.end();
+      await writer.close().finally(onClosed);
+    }
+  }
+
+  const close = () => (closing ??= closeAll());
+
+  return {
+    signal,
+    add,
+    finish,
+    close,
+    abort: (reason) => link.abort(reason),
+    closed,
+  };
+}

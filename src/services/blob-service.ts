@@ -1,0 +1,72 @@
+import { abortable } from 'abort-controller-x';
+import type { CallContext } from 'nice-grpc-common';
+import type {
+  DeleteBlobRequest,
+  DownloadBlobRequest,
+  GetBlobRequest,
+  ListBlobsRequest,
+} from '../../gen/leat/v1/blob_service.js';
+import type { BlobDirectory, OpenBlob } from '../domain/blobs/blob-directory.js';
+import { endOf, pagesOf, readPage } from '../domain/blobs/blob-download.js';
+import {
+  type BlobRange,
+  readDeleteBlob,
+  readDownload,
+  readGetBlob,
+  readListBlobs,
+} from '../domain/blobs/blob-requests.js';
+import type { LeatCallContext } from '../middleware/call-context.js';
+import { type DownloadFrame, encodeDownloadFrame } from './chunk-codec.js';
+
+export interface BlobServiceDeps {
+  readonly blobs: BlobDirectory;
+  /** Of the store. */
+  readonly epoch: string;
+}
+
+type Context = CallContext & LeatCallContext;
+
+/** The methods whose bytes pass through as they are; see withStrictCodec. */
+export const blobCodecs = {
+  downloadBlob: { responseSerialize: encodeDownloadFrame },
+};
+
+/** Pages of one stream that may wait in this process: one on its way to the socket, one to follow it at once. */
+const PAGES_AHEAD = 2;
+
+/** The handlers of BlobService. */
+export function createBlobService({ blobs, epoch }: BlobServiceDeps) {
+  return {
+    async *downloadBlob(request: DownloadBlobRequest, context: Context): AsyncGenerator<DownloadFrame> {
+      const range = readDownload(request);
+      const opened = await blobs.open(range.blobId, context.signal);
+      try {
+        yield* send(opened, range, context);
+      } finally {
+        await opened.close();
+      }
+    },
+    async getBlob(request: GetBlobRequest) {
+      return { blob: await blobs.find(readGetBlob(request)) };
+    },
+    async listBlobs(request: ListBlobsRequest) {
+      const page = await blobs.list(readListBlobs(epoch, request));
+      return { ...page, readOffset: BigInt(page.readOffset) };
+    },
+    async deleteBlob(request: DeleteBlobRequest, context: Context) {
+      return { offset: BigInt(await blobs.remove(readDeleteBlob(request), context)) };
+    },
+  };
+}
+
+async function* send(opened: OpenBlob, range: BlobRange, { outbox }: Context): AsyncGenerator<DownloadFrame> {
+  const { blob, signal } = opened;
+  const end = endOf(blob, range);
+  yield { frame: { $case: 'blob', value: blob } };
+  for (const page of pagesOf(opened, range)) {
+    yield { page: await abortable(signal, readPage(opened, page)) };
+    // Only now is the next page read: a reader who stops holds what is on its way to the socket and nothing else.
+    await outbox.waitUntilBelow(PAGES_AHEAD, signal);
+  }
+  yield { frame: { $case: 'end', value: { offset: BigInt(end), sha256: blob.sha256 } } };
+}
