@@ -1,4 +1,5 @@
 import { loadConfig } from '../../src/config.js';
+import { openFiles } from '../../src/server/files.js';
 import { leatServices } from '../../src/server/services.js';
 import type { Store } from '../../src/store/store.js';
 import { openTemporaryStore } from './temporary-store.js';
@@ -28,7 +29,9 @@ export async function startOnSlowDisk(): Promise<SlowDisk> {
     return store.write(...args);
   };
   const slow: Store = Object.assign(Object.create(store) as Store, { write });
-  const server = await startTestServer(leatServices({ config: loadConfig({ flags: {} }), store: slow }));
+  const config = loadConfig();
+  const files = await openFiles({ config, store: slow, dataDir: temporary.dataDir });
+  const server = await startTestServer(leatServices({ config, store: slow, files }));
   return {
     address: `127.0.0.1:${server.grpcPort}`,
     get waiting() {
@@ -39,6 +42,7 @@ export async function startOnSlowDisk(): Promise<SlowDisk> {
     async [Symbol.asyncDispose]() {
       release();
       await server[Symbol.asyncDispose]();
+      await files.close();
       await temporary[Symbol.asyncDispose]();
     },
   };
