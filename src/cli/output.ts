@@ -4,7 +4,7 @@ import { execute, throwIfAborted } from 'abort-controller-x';
 /** Where a command's results go. */
 export interface Output {
   /** Resolves when there is room for more; so a slow pipe slows the reader down, and nothing piles up here. */
-  write(text: string, signal?: AbortSignal): Promise<void>;
+  write(text: string | Uint8Array, signal?: AbortSignal): Promise<void>;
   /** Resolves when the text has left this process; rejects with AbortError if its reader is gone and `signal` says so. */
   deliver(text: string, signal: AbortSignal): Promise<void>;
 }

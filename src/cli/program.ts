@@ -1,13 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { addBlobsCommand } from './blobs.js';
 import { escapeText } from './escape-text.js';
 import { addCursorCommand } from './cursor.js';
+import { addDownloadCommand } from './download.js';
 import { paintLabel } from './paint-label.js';
 import { addPublishCommand } from './publish.js';
 import { addServeCommand } from './serve.js';
 import type { Session } from './session.js';
 import { addTailCommand } from './tail.js';
 import { addTopicsCommand } from './topics.js';
+import { addUploadCommand } from './upload.js';
+import { addUploadsCommand } from './uploads.js';
 import { addUserCommand } from './user.js';
 
 /** The command line, one command per file. Rejects with CommanderError instead of ending the process. */
@@ -32,6 +36,10 @@ export function createProgram(session: Session): Command {
   addServeCommand(program, session);
   addPublishCommand(program, session);
   addTailCommand(program, session);
+  addUploadCommand(program, session);
+  addDownloadCommand(program, session);
+  addBlobsCommand(program, session);
+  addUploadsCommand(program, session);
   addUserCommand(program, session);
   addTopicsCommand(program, session);
   addCursorCommand(program, session);

@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 
-/** How far something has come. */
+/** How far a publish has come. */
 export interface ProgressSample {
   readonly lines: number;
   readonly bytes: number;
@@ -18,7 +18,8 @@ export interface Progress {
 }
 
 export interface ProgressOptions {
-  readonly sample: () => ProgressSample;
+  /** What to draw, so many milliseconds after the start; on one line. */
+  readonly format: (elapsedMs: number) => string;
   /** Prints a line; called when nothing of the progress is on it. */
   readonly notice: (line: string) => void;
   /** Time between two drawings, in milliseconds. Default: 200. */
@@ -31,12 +32,12 @@ const CLEAR_LINE = '\r\u001b[K';
 const BAR_CELLS = 20;
 
 /** Draws at once, and then at most once in an interval; a terminal that is slower is left out of the next ones. */
-export function startProgress(screen: Screen, { sample, notice, intervalMs = 200 }: ProgressOptions): Progress {
+export function startProgress(screen: Screen, { format, notice, intervalMs = 200 }: ProgressOptions): Progress {
   const startedAt = performance.now();
   let stopped = false;
   const draw = () => {
     if (stopped || screen.writableNeedDrain) return;
-    const line = formatProgress(sample(), performance.now() - startedAt);
+    const line = format(performance.now() - startedAt);
     // A line that wraps could not be cleared; some terminals say that they have 0 columns, and mean no number.
     screen.write(
       CLEAR_LINE + line.slice(0, (screen.columns !== undefined && screen.columns > 0 ? screen.columns : 80) - 1),
@@ -81,8 +82,8 @@ export function formatBytes(bytes: number): string {
   return `${(bytes / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power] ?? ''}`;
 }
 
-/** A file may grow while it is read: never more than all. */
-function formatBar(share: number): string {
+/** "[#####...............]  25 %"; never more than all, for a file may grow while it is read. */
+export function formatBar(share: number): string {
   const part = Math.min(1, share);
   const cells = Math.floor(part * BAR_CELLS);
   const percent = String(Math.floor(part * 100)).padStart(3);

@@ -12,7 +12,7 @@ import { explain, jsonSummary, textSummary } from './publish-report.js';
 import { parseEnvelope } from './envelope.js';
 import { parsePair, parseName } from './parse-values.js';
 import { createTotals, publishBatches, type PublishTotals } from './publish-batches.js';
-import { noProgress, startProgress, type Progress } from './progress.js';
+import { formatProgress, noProgress, startProgress, type Progress } from './progress.js';
 import { publishAsProducer } from './publish-producer.js';
 import { createReadMeter, type ReadMeter } from './read-meter.js';
 import type { GlobalOptions, Session } from './session.js';
@@ -132,7 +132,8 @@ async function openProgress(
   if (terminal.stderr.isTTY !== true || json || typed) return noProgress(notice);
   const totalBytes = await sizeOf(file);
   const sample = () => ({ ...meter.read, durableLines: totals.durableLines, totalBytes });
-  return startProgress(terminal.stderr, { sample, notice });
+  const format = (elapsedMs: number) => formatProgress(sample(), elapsedMs);
+  return startProgress(terminal.stderr, { format, notice });
 }
 
 /** Undefined for what has no size, and for what cannot be read, which reading will tell. */
