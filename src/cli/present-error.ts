@@ -71,7 +71,6 @@ function hintFor(failure: CallFailure): string | undefined {
   if (reason === 'OFFSET_TRIMMED') return `start with --from first or --from ${metadata.first_offset ?? 'OFFSET'}`;
   if (reason === 'OFFSET_BEYOND_HEAD') return 'start with --from now to read what is new';
   if (reason === 'EPOCH_CHANGED') return 'the token is from before a restore: start with --from an offset or a time';
-  if (reason === 'TARGET_EXISTS') return 'or replace it with --force';
   if (failure.retryAfterMs !== undefined) return `try again in ${Math.ceil(failure.retryAfterMs / 1000)} s`;
   return undefined;
 }

@@ -5,18 +5,22 @@ import { formatDuration } from './format-transfer.js';
 import { describeCallError, describeViolations, exitCodeFor } from './present-error.js';
 import { formatBytes } from './progress.js';
 
-/** What went wrong here and not in the service: the cause's text is enough. */
-const own: Readonly<Record<string, number>> = {
-  [clientReasons.sourceFailed]: exitCodes.usage,
-  [clientReasons.targetFailed]: exitCodes.failed,
+/** What went wrong here and not in the service: its text is enough, with what to do where the text does not say. */
+const own: Readonly<Record<string, { readonly exitCode: number; readonly hint?: string }>> = {
+  [clientReasons.sourceFailed]: { exitCode: exitCodes.usage },
+  [clientReasons.targetFailed]: { exitCode: exitCodes.failed },
+  [clientReasons.targetExists]: { exitCode: exitCodes.conflict, hint: 'or replace it with --force' },
 };
 
 /** A failed transfer, with where it stands and what the user can do; `notes` are lines of that. */
 export function explainTransfer(error: unknown, notes: readonly string[], address: string): unknown {
   if (isAbortError(error)) return new CliError('interrupted', exitCodes.interrupted, notes);
   if (!(error instanceof LeatError)) return error;
-  const code = own[error.reason ?? ''];
-  if (code !== undefined) return new CliError(error.message, code, notes, { cause: error });
+  const { exitCode, hint } = own[error.reason ?? ''] ?? {};
+  if (exitCode !== undefined) {
+    const message = hint === undefined ? error.message : `${error.message}, ${hint}`;
+    return new CliError(message, exitCode, notes, { cause: error });
+  }
   const lines = [...describeViolations(error), ...notes];
   return new CliError(describeCallError(error, address), exitCodeFor(error), lines, { cause: error });
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { UploadProgress, UploadResult } from '../client/index.js';
+import type { LeatClient, UploadProgress, UploadResult } from '../client/index.js';
 import { createUploadId } from '../client/upload/upload-id.js';
 import { usageError } from './cli-error.js';
 import { readCallFailure } from './call-failure.js';
@@ -71,7 +71,7 @@ async function uploadOne(session: Session, input: UploadInput, options: UploadOp
   const progress = openTransferProgress(session, name, state, options.json);
   try {
     // Tells at once that there is no server; the upload itself would wait for one.
-    far = { ...far, durable: await durableSize(session, uploadId, options) };
+    far = { ...far, durable: await durableSize(client, uploadId, signal) };
     const result = await client.upload(await input.open(), {
       uploadId,
       name,
@@ -91,9 +91,9 @@ async function uploadOne(session: Session, input: UploadInput, options: UploadOp
   }
 }
 
-async function durableSize(session: Session, uploadId: string, options: UploadOptions): Promise<number> {
+async function durableSize({ uploads }: LeatClient, uploadId: string, signal: AbortSignal): Promise<number> {
   try {
-    const { upload: found } = await session.client(options).uploads.getUpload({ uploadId }, { signal: session.signal });
+    const { upload: found } = await uploads.getUpload({ uploadId }, { signal });
     return Number(found?.committedSize ?? 0);
   } catch (error) {
     if (readCallFailure(error)?.reason === 'UPLOAD_NOT_FOUND') return 0;
