@@ -51,8 +51,6 @@ export const clientReasons = {
   idMissing: 'EVENT_ID_MISSING',
   /** A room that was joined already. */
   roomJoined: 'ROOM_JOINED',
-  /** More messages are under way than `maxUnacknowledged`. */
-  tooManySends: 'TOO_MANY_SENDS',
   /** `close()` was called, or `leave()`. */
   closed: 'CLIENT_CLOSED',
 } as const;

@@ -272,26 +272,34 @@ describe('bounds', () => {
     expect(stream.frames.map(({ $case }) => $case)).not.toContain('pause');
   });
 
-  it('refuse a send when there are too many, until some are answered', async () => {
+  it('let so many sends be under way, and the others wait for their turn, in order', async () => {
     const rooms = client.joinRooms({ backoff, maxUnacknowledged: 2 });
     const { room, stream } = await enter(rooms, 'a');
     const stop = new AbortController();
-    const sent = [room.send('1'), room.send('2')];
-    expect(await failureOf(room.send('3'))).toMatchObject({ reason: 'TOO_MANY_SENDS', retryable: false });
-    const ready = rooms.ready();
+    const sent = ['1', '2', '3', '4', '5'].map((text) =>
+      room.send(text, text === '3' ? { signal: stop.signal } : undefined),
+    );
+    expect(room.snapshot().pending).toHaveLength(5);
+    const texts: unknown[] = [];
     const answer = async () => {
-      const messageId = (await stream.next('send')).message?.id;
-      stream.send({ $case: 'delivered', value: { room: 'a', deliveries: [{ messageId, offset: 1n }] } });
+      const { message } = await stream.next('send');
+      texts.push(message?.payload?.value);
+      // Nothing else is under way beside the one before.
+      expect(stream.frames.filter(({ $case }) => $case === 'send').length).toBeLessThanOrEqual(texts.length + 1);
+      const deliveries = [{ messageId: message?.id, offset: BigInt(texts.length) }];
+      stream.send({ $case: 'delivered', value: { room: 'a', deliveries } });
     };
-    await answer();
-    await soon('room for one more', ready);
-    await sent[0];
-    const third = room.send('3', { signal: stop.signal });
     stop.abort();
-    expect(await failureOf(third)).toMatchObject({ name: 'AbortError' });
-    await soon('room for one more', rooms.ready());
-    await answer();
-    await sent[1];
+    expect(await failureOf(sent[2] ?? Promise.resolve())).toMatchObject({ name: 'AbortError' });
+    let isReady = false;
+    const ready = rooms.ready().then(() => (isReady = true));
+    expect(isReady).toBe(false);
+    for (const index of [0, 1, 3, 4]) {
+      await answer();
+      await soon(`send ${index}`, sent[index] ?? Promise.reject(new Error()));
+    }
+    await soon('room for more', ready);
+    expect(texts).toEqual(['1', '2', '4', '5']);
   });
 });
 

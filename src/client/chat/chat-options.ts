@@ -24,7 +24,7 @@ export interface RoomsOptions extends AttemptOptions {
   readonly heartbeatMs?: number;
   /** As maxAttempts, until something came for the first time; 1: an address where nobody listens fails. Default: maxAttempts. */
   readonly maxFirstAttempts?: number;
-  /** Messages that may be under way at a time, in all rooms together; `send` refuses more, see `ready`. Default: 256. */
+  /** Messages that may be under way at a time, in all rooms together; more wait for their turn. Default: 256. */
   readonly maxUnacknowledged?: number;
 }
 
@@ -55,7 +55,7 @@ export interface Rooms extends Store<RoomsStatus> {
    * (reason ROOM_JOINED) for one that was entered here already and is not left, (CLIENT_CLOSED) after the end.
    */
   join(room: string, options?: JoinOptions): JoinedRoom;
-  /** Resolves when `send` takes another message. */
+  /** Resolves when another message could be under way at once: so that a writer holds no more than that. */
   ready(): Promise<void>;
   /**
    * Leaves all rooms: waits for what is under way to become durable, as long as there is a connection and for 5 seconds
@@ -117,8 +117,8 @@ export interface JoinedRoom extends Store<RoomView> {
   readMarks(signal?: AbortSignal): AsyncGenerator<RoomView['readMarks'], void, undefined>;
   /**
    * Says something. Resolves when it is durable; sends of one room become durable in their order. It is sent again after
-   * a lost connection, and stored once. Rejects with LeatError when the service refuses it, when the room ends, and
-   * with reason TOO_MANY_SENDS when `maxUnacknowledged` are under way: await `ready()`, or the sends.
+   * a lost connection, and stored once. What is beyond `maxUnacknowledged` waits here: await the sends, or `ready()`.
+   * Rejects with LeatError when the service refuses the message, and when the room ends.
    */
   send(message: MessageInput, options?: SendOptions): Promise<Delivery>;
   /**

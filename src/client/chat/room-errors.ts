@@ -25,8 +25,3 @@ export function roomJoined(room: string): LeatError {
   const text = `room ${room} was entered here already; leave it first, and wait for that`;
   return new LeatError(text, { code: Status.ALREADY_EXISTS, reason: clientReasons.roomJoined });
 }
-
-export function tooManySends(): LeatError {
-  const text = 'too many messages are under way; wait for ready(), or for what was sent';
-  return new LeatError(text, { code: Status.RESOURCE_EXHAUSTED, reason: clientReasons.tooManySends });
-}

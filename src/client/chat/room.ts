@@ -7,7 +7,6 @@ import { createMember, type MemberDeps } from './member.js';
 import { createObservable, valuesOf } from './observable.js';
 import { createOwnMark } from './own-mark.js';
 import { createOwnState } from './own-state.js';
-import { tooManySends } from './room-errors.js';
 import type { RoomPort } from './room-port.js';
 import { createRoomBoard, type RoomView } from './room-view.js';
 import type { SendLimit } from './send-limit.js';
@@ -24,7 +23,7 @@ export function createRoom({ options, limit, nextId, ...deps }: RoomDeps): RoomP
   const { start = 'now', hidden = false, keep = 0, onProblem } = options;
   const { name, wake } = deps;
   const observable = createObservable();
-  const sends = createSends();
+  const sends = createSends(limit, wake);
   const ownState = createOwnState();
   const ownMark = createOwnMark();
   const board = createRoomBoard(
@@ -44,7 +43,6 @@ export function createRoom({ options, limit, nextId, ...deps }: RoomDeps): RoomP
   async function send(input: MessageInput, { signal }: SendOptions = {}): Promise<Delivery> {
     if (member.refusal !== undefined) throw member.refusal;
     if (signal !== undefined) throwIfAborted(signal);
-    if (!limit.enter()) throw tooManySends();
     const event = toEvent(input, nextId);
     const giveUp = () => sends.reject(event.id, new AbortError());
     try {
@@ -54,7 +52,6 @@ export function createRoom({ options, limit, nextId, ...deps }: RoomDeps): RoomP
       return await delivery;
     } finally {
       signal?.removeEventListener('abort', giveUp);
-      limit.leave();
       sendsChanged();
     }
   }

@@ -1,28 +1,39 @@
-/** How many sends are under way, in all rooms of one stream. */
+/** Bounds how many sends are under way, in all rooms of one stream. */
 export interface SendLimit {
-  /** False if there are too many. */
-  enter(): boolean;
+  /** Calls `go` when there is room for one more: at once, or in turn. It says whether it takes that room. */
+  enter(go: () => boolean): void;
+  /** One is done. */
   leave(): void;
-  /** Resolves when `enter` would say yes. */
+  /** Resolves when there is room, and nobody waits for it. */
   ready(): Promise<void>;
   /** Resolves when nothing is under way. */
   settled(): Promise<void>;
 }
 
 export function createSendLimit(max: number): SendLimit {
+  const queue: (() => boolean)[] = [];
   let count = 0;
-  let waiting: (() => void)[] = [];
-  const change = () => new Promise<void>((resolve) => waiting.push(resolve));
+  let watchers: (() => void)[] = [];
+  const change = () => new Promise<void>((resolve) => watchers.push(resolve));
+
+  function letIn(): void {
+    while (count < max) {
+      const go = queue.shift();
+      if (go === undefined) return;
+      if (go()) count++;
+    }
+  }
+
   return {
-    enter() {
-      if (count >= max) return false;
-      count++;
-      return true;
+    enter(go) {
+      queue.push(go);
+      letIn();
     },
     leave() {
       count--;
-      const told = waiting;
-      waiting = [];
+      letIn();
+      const told = watchers;
+      watchers = [];
       told.forEach((tell) => tell());
     },
     async ready() {

@@ -1,5 +1,6 @@
 import type { Delivery, SendToRoom } from '../../../gen/leat/v1/chat_service.js';
-import { Event } from '../../../gen/leat/v1/event.js';
+import type { Event } from '../../../gen/leat/v1/event.js';
+import type { SendLimit } from './send-limit.js';
 
 /** A message on its way. */
 export interface PendingMessage {
@@ -12,7 +13,7 @@ export interface Sends {
   readonly size: number;
   readonly pending: readonly PendingMessage[];
   add(event: Event): Promise<Delivery>;
-  /** The next one that this stream has not sent. */
+  /** The next one that this stream has not sent, and may. */
   next(room: string): SendToRoom | undefined;
   /** A new stream: all have to be sent again. */
   resend(): void;
@@ -29,34 +30,54 @@ interface Waiting extends PendingMessage {
   readonly reject: (error: unknown) => void;
 }
 
-export function createSends(): Sends {
-  /** Maps keep the order in which things are added. */
+/** `onAdmitted`: there is a message to send. */
+export function createSends(limit: SendLimit, onAdmitted: () => void): Sends {
+  // Maps keep the order in which things are added. What waits for its turn is behind what does not.
   let sent = new Map<string, Waiting>();
   let unsent = new Map<string, Waiting>();
+  const waiting = new Map<string, Waiting>();
+  const all = () => [...sent.values(), ...unsent.values(), ...waiting.values()];
+
+  function admit(): boolean {
+    for (const [id, message] of waiting) {
+      waiting.delete(id);
+      unsent.set(id, message);
+      onAdmitted();
+      return true;
+    }
+    return false; // Given up while it waited.
+  }
 
   function take(id: string): Waiting | undefined {
-    const waiting = sent.get(id) ?? unsent.get(id);
+    const message = sent.get(id) ?? unsent.get(id);
+    if (message === undefined) {
+      const early = waiting.get(id);
+      waiting.delete(id);
+      return early;
+    }
     sent.delete(id);
     unsent.delete(id);
-    return waiting;
+    limit.leave();
+    return message;
   }
 
   return {
     get size() {
-      return sent.size + unsent.size;
+      return sent.size + unsent.size + waiting.size;
     },
     get pending() {
-      return [...sent.values(), ...unsent.values()];
+      return all();
     },
     add: (event) =>
       new Promise((resolve, reject) => {
-        unsent.set(event.id, { id: event.id, event, resolve, reject });
+        waiting.set(event.id, { id: event.id, event, resolve, reject });
+        limit.enter(admit);
       }),
     next(room) {
-      for (const [id, waiting] of unsent) {
+      for (const [id, message] of unsent) {
         unsent.delete(id);
-        sent.set(id, waiting);
-        return { room, message: waiting.event };
+        sent.set(id, message);
+        return { room, message: message.event };
       }
       return undefined;
     },
@@ -65,16 +86,16 @@ export function createSends(): Sends {
       sent = new Map();
     },
     again(id) {
-      const waiting = take(id);
-      if (waiting !== undefined) unsent = new Map([[id, waiting], ...unsent]);
+      const message = sent.get(id);
+      if (message === undefined) return;
+      sent.delete(id);
+      unsent = new Map([[id, message], ...unsent]);
     },
     deliver: (delivery) => take(delivery.messageId)?.resolve(delivery),
     reject: (id, error) => take(id)?.reject(error),
     rejectAll(error) {
-      for (const { id, reject } of [...sent.values(), ...unsent.values()]) {
-        take(id);
-        reject(error);
-      }
+      // The last first: what waits is not let in only to be refused.
+      for (const { id } of all().reverse()) take(id)?.reject(error);
     },
   };
 }
