@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -31,6 +31,17 @@ describe('leat/client, installed in an empty project', () => {
       console.log(error instanceof LeatError, Status[error.code], TailState.TAIL_STATE_LIVE);
       await client.close();`);
     expect(stdout).toBe('true UNAVAILABLE 2\n');
+  });
+
+  it('has a provider for Yjs, for those who have installed Yjs', async () => {
+    const program = `
+      const { createYjsProvider } = await import('leat/yjs').catch(({ message }) => ({ createYjsProvider: message }));
+      console.log(typeof createYjsProvider === 'function' ? 'there' : createYjsProvider);`;
+    expect(await runProgram(program)).toMatch(/^Cannot find package '(yjs|y-protocols)' /);
+    for (const name of ['yjs', 'y-protocols', 'lib0']) {
+      symlinkSync(path.join(root, 'node_modules', name), path.join(project.path, 'node_modules', name));
+    }
+    expect(await runProgram(program)).toBe('there\n');
   });
 
   it('has its dependencies among those that are always installed, and the server its own among the optional', () => {

@@ -110,8 +110,7 @@ function createStay(deps: StayDeps, start: DocumentStart, room: JoinedRoom): Sta
 
   async function write(): Promise<void> {
     for (;;) {
-      await queue.filled(signal);
-      await delay(signal, batchMs);
+      await queue.due(batchMs, signal);
       await queue.flush((update) => sendWhole(rooms, room, update, { type: UPDATE, maxBytes, signal }));
     }
   }

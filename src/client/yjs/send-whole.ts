@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { abortable } from 'abort-controller-x';
 import type { JoinedRoom, Rooms } from '../chat/chat-options.js';
 import { RESEND_AFTER_MS, splitIntoParts } from './parts.js';
 
@@ -20,12 +21,12 @@ export async function sendWhole(
   const parts = splitIntoParts(type, bytes, { ...options, group: randomUUID() });
   const sends: Promise<unknown>[] = [];
   for (const part of parts) {
-    await rooms.ready();
-    const send = room.send(part, { signal });
+    await abortable(signal, rooms.ready());
+    const send = room.send(part);
     send.catch(() => undefined); // Told below.
     sends.push(send);
   }
-  await Promise.all(sends);
+  await abortable(signal, Promise.all(sends));
   // Readers may have taken this writer for dead.
   const isLate = parts.length > 1 && performance.now() - startedAt > RESEND_AFTER_MS;
   if (isLate) await sendWhole(rooms, room, bytes, { type, signal, ...options });

@@ -9,8 +9,10 @@ export interface UpdateQueue {
   push(update: Uint8Array): void;
   /** Sends all there is, as one; what `send` could not do stays here. */
   flush(send: (update: Uint8Array) => Promise<void>): Promise<void>;
-  /** Resolves when there is something to send. */
-  filled(signal: AbortSignal): Promise<void>;
+  /** Resolves when there is something to send, and so many milliseconds have passed since. */
+  due(ms: number, signal: AbortSignal): Promise<void>;
+  /** From now on everything is due at once. */
+  hurry(): void;
   /** Resolves when everything is durable. */
   saved(signal: AbortSignal): Promise<void>;
 }
@@ -22,6 +24,7 @@ export function createUpdateQueue(): UpdateQueue {
   const observable = createObservable();
   let updates: Uint8Array[] = [];
   let isSending = false;
+  let isHurried = false;
   const isSaved = () => updates.length === 0 && !isSending;
 
   function push(update: Uint8Array): void {
@@ -65,7 +68,23 @@ export function createUpdateQueue(): UpdateQueue {
         observable.changed();
       }
     },
-    filled: (signal) => until(() => updates.length > 0, signal),
+    async due(ms, signal) {
+      await until(() => updates.length > 0, signal);
+      let isOver = isHurried;
+      const timer = setTimeout(() => {
+        isOver = true;
+        observable.changed();
+      }, ms);
+      try {
+        await until(() => isOver || isHurried, signal);
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+    hurry() {
+      isHurried = true;
+      observable.changed();
+    },
     saved: (signal) => until(isSaved, signal),
   };
 }

@@ -122,6 +122,7 @@ export function createYjsProvider(options: YjsOptions): YjsProvider {
     doc.off('update', onUpdate);
     if (!isDestroying) {
       isDestroying = true;
+      queue.hurry();
       if (state() === 'synced') await atMost(DESTROY_MS, queue.saved(stop.signal));
       stop.abort();
     }
