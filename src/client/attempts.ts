@@ -23,19 +23,23 @@ export interface Attempts {
   failed(thrown: unknown): Setback;
 }
 
-/** A source of tokens that fails so often is not coming back, and nobody would notice. */
+/** A source of tokens that fails so often in a row is not coming back, and nobody would notice. */
 const MAX_TOKEN_FAILURES = 5;
 
 export function createAttempts({ backoff, maxAttempts = Infinity }: AttemptOptions): Attempts {
   let attempt = 0;
+  let tokenFailures = 0;
   return {
-    succeeded: () => void (attempt = 0),
+    succeeded() {
+      attempt = 0;
+      tokenFailures = 0;
+    },
     failed(thrown) {
       const error = LeatError.from(thrown);
       attempt++;
-      const limit =
-        error.reason === clientReasons.tokenFailed ? Math.min(MAX_TOKEN_FAILURES, maxAttempts) : maxAttempts;
-      if (!error.retryable || attempt >= limit) throw error;
+      // Any other failure came after a token: during an outage a single missing one is as good as a lost connection.
+      tokenFailures = error.reason === clientReasons.tokenFailed ? tokenFailures + 1 : 0;
+      if (!error.retryable || attempt >= maxAttempts || tokenFailures >= MAX_TOKEN_FAILURES) throw error;
       return { error, attempt, delayMs: backoffDelay(attempt, backoff, error.retryAfterMs) };
     },
   };

@@ -1,6 +1,7 @@
 import { Channel, Status, type ClientMiddleware } from 'nice-grpc';
 import { clientReasons, LeatError } from './leat-error.js';
 import type { ReadGate } from './read-gate.js';
+import { cancelForSure } from './sure-cancel.js';
 
 /** What only grpc-js itself can do for a call. */
 export interface WireOptions {
@@ -23,7 +24,7 @@ export class WireChannel extends Channel {
 
   override createCall(...[method, deadline, ...rest]: Parameters<Channel['createCall']>): Call {
     if (this.closed) throw clientClosed();
-    const call = super.createCall(method, this.next.deadline ?? deadline, ...rest);
+    const call = cancelForSure(super.createCall(method, this.next.deadline ?? deadline, ...rest));
     return this.next.gate === undefined ? call : gated(call, this.next.gate);
   }
 

@@ -221,6 +221,29 @@ describe('a follow that fails', () => {
     expect(await failureOf(seen)).toMatchObject({ code: Status.UNAVAILABLE });
   });
 
+  it('outlives tokens that fail during a long outage', async () => {
+    const answers = ['good', 'good', 'none', 'good', 'good', 'none', 'good', 'good', 'none', 'none', 'none', 'none'];
+    const token = () => {
+      if (answers.shift() === 'none') throw new Error('no token today');
+      return 'good';
+    };
+    const service = resources.use(await startScriptedService());
+    service.script(...Array.from({ length: 6 }, () => 'reset' as const), 'silence');
+    const told: FollowStatus[] = [];
+    const onState = (status: FollowStatus) => told.push(status);
+    const reading = resources
+      .use(createLeatClient({ address: service.address, token }))
+      .follow('log', { backoff, onState });
+    const next = reading.next();
+    next.catch(() => undefined); // Told by what is missing below.
+    await until(() => service.calls.length === 7 || reading.status.state === 'ended');
+    const failures = told.filter(({ state }) => state === 'reconnecting').map(({ error }) => error?.reason ?? 'lost');
+    expect(failures).toHaveLength(12);
+    expect(failures.slice(-4)).toEqual(Array.from({ length: 4 }, () => 'TOKEN_FAILED'));
+    expect(reading.status.attempt).toBe(12);
+    await reading.return();
+  });
+
   it('waits for tokens that are late to come, and gives up on a source that is dead', async () => {
     let asked = 0;
     let dead = false;
