@@ -40,7 +40,7 @@ const rooms = {
     'middleware/call-context.ts',
     'gen',
   ],
-  middleware: ['domain/errors.ts', 'middleware/call-context.ts', 'store/encoding/utf8.ts', 'gen'],
+  middleware: ['domain/errors.ts', 'middleware/call-context.ts', 'store/encoding/utf8.ts', 'streams', 'gen'],
   'middleware/call-context.ts': [],
   server: [
     'config.ts',

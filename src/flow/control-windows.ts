@@ -7,12 +7,20 @@ export type FlowSession = Pick<Http2Session, 'ping' | 'settings' | 'setLocalWind
   readonly socket: { readonly bytesRead: number };
   once(event: 'close', listener: () => void): unknown;
   /** Of a server: a call came. */
-  on(event: 'stream', listener: (stream: { once(event: 'close', listener: () => void): unknown }) => void): unknown;
+  on(event: 'stream', listener: (stream: FlowStream) => void): unknown;
 };
 
+interface FlowStream {
+  /** The client has sent all it will, or the call is over. */
+  once(event: 'end' | 'close', listener: () => void): unknown;
+}
+
 export interface WindowControl {
-  /** Keeps the session's receive windows right until it closes. Its windows are `minBytes` now. */
-  add(session: FlowSession): void;
+  /**
+   * Keeps the session's receive windows right until it closes. Its own window is `minBytes` now, and that of its calls
+   * `streamBytes` (default: the same).
+   */
+  add(session: FlowSession, streamBytes?: number): void;
   /** Ends the control; windows stay as they are. Repeating it is harmless. */
   close(): void;
 }
@@ -27,8 +35,11 @@ export interface WindowControlOptions extends WindowBounds {
  * What the windows of all calls on a connection may come to together: HTTP/2 frees the connection's window when bytes
  * arrive, so that of each call is what holds a sender back while its handler waits.
  */
-const MAX_STREAMS_BYTES = 16 * 1024 * 1024;
-const MIN_STREAM_BYTES = 64 * 1024;
+const MAX_SESSION_BYTES = 16 * 1024 * 1024;
+/** And those of all calls of the process, up to 2,048 of them. */
+const MAX_PROCESS_BYTES = 32 * 1024 * 1024;
+/** A call has this much in any case: one frame. */
+const MIN_STREAM_BYTES = 16 * 1024;
 
 /** A session is looked at closely (by a ping) only after it received this part of its window since the last look. */
 const BUSY = 1 / 4;
@@ -38,7 +49,7 @@ interface Controlled {
   readonly size: ReturnType<typeof createWindowSize>;
   seenBytes: number;
   isMeasuring: boolean;
-  /** Calls that are open, and the window that each has. */
+  /** Calls whose clients may still send, and the window that each has. */
   streams: number;
   streamBytes: number;
 }
@@ -51,9 +62,14 @@ interface Controlled {
 export function createWindowControl(options: WindowControlOptions): WindowControl {
   const { budget, minBytes, intervalMs = 100 } = options;
   const sessions = new Set<Controlled>();
+  /** Of all sessions, and what each call may have for that. */
+  let streams = 0;
+  let processPart = Infinity;
   let timer: NodeJS.Timeout | undefined;
 
   function look(): void {
+    processPart = partOf(MAX_PROCESS_BYTES, streams);
+    for (const one of sessions) share(one);
     for (const one of sessions) {
       if (one.isMeasuring || one.session.destroyed) continue;
       const received = one.session.socket.bytesRead - one.seenBytes;
@@ -94,19 +110,24 @@ export function createWindowControl(options: WindowControlOptions): WindowContro
     return true;
   }
 
-  /** Gives each call its part, in steps of two, so that it seldom changes. */
+  /** Gives each call its part. */
   function share(one: Controlled): void {
-    const { session, size, streams } = one;
-    const part = 2 ** Math.floor(Math.log2(MAX_STREAMS_BYTES / Math.max(streams, 1)));
+    const { session, size } = one;
+    const part = Math.min(partOf(MAX_SESSION_BYTES, one.streams), processPart);
     const streamBytes = Math.min(Math.max(part, MIN_STREAM_BYTES), size.bytes);
     if (streamBytes === one.streamBytes || session.destroyed || session.closed) return;
     one.streamBytes = streamBytes;
     session.settings({ initialWindowSize: streamBytes });
   }
 
+  /** Windows of other sessions become smaller at once, and larger again at the next look. */
   function count(one: Controlled, change: 1 | -1): void {
     one.streams += change;
-    share(one);
+    streams += change;
+    const part = partOf(MAX_PROCESS_BYTES, streams);
+    if (part >= processPart) return share(one);
+    processPart = part;
+    for (const each of sessions) share(each);
   }
 
   function remove(one: Controlled): void {
@@ -121,13 +142,20 @@ export function createWindowControl(options: WindowControlOptions): WindowContro
   }
 
   return {
-    add(session) {
+    add(session, streamBytes = options.minBytes) {
       const size = createWindowSize(options);
-      const one = { session, size, seenBytes: 0, isMeasuring: false, streams: 0, streamBytes: size.bytes };
+      const one = { session, size, seenBytes: 0, isMeasuring: false, streams: 0, streamBytes };
       sessions.add(one);
+      share(one);
       session.on('stream', (stream) => {
         count(one, 1);
-        stream.once('close', () => count(one, -1));
+        let isSending = true;
+        const done = () => {
+          if (isSending) count(one, -1);
+          isSending = false;
+        };
+        stream.once('end', done);
+        stream.once('close', done);
       });
       session.once('close', () => remove(one));
       timer ??= setInterval(look, intervalMs).unref();
@@ -137,4 +165,9 @@ export function createWindowControl(options: WindowControlOptions): WindowContro
       stop();
     },
   };
+}
+
+/** What each of so many may have: a power of two, so that it seldom changes. */
+function partOf(bytes: number, count: number): number {
+  return 2 ** Math.floor(Math.log2(bytes / Math.max(count, 1)));
 }

@@ -21,6 +21,7 @@ function guardRequests<T>(requests: AsyncIterable<T>, signal: AbortSignal, inbox
       const inner = requests[Symbol.asyncIterator]();
       return {
         next: async () => {
+          inbox.asked();
           const result = await abortable(signal, inner.next());
           if (result.done) throwIfAborted(signal);
           else inbox.taken();

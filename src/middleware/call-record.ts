@@ -1,6 +1,6 @@
 import { AbortError } from 'abort-controller-x';
 import type { Status } from 'nice-grpc-common';
-import { createInbox, type Inbox } from './inbox.js';
+import type { Inbox } from './inbox.js';
 import { createOutbox, type CountedOutbox } from './outbox.js';
 
 /** What the transport knows of a call when it begins. */
@@ -37,13 +37,13 @@ export interface CallRecord extends CallStart {
   abort(cause?: Error): void;
 }
 
-export function createCallRecord(start: CallStart): CallRecord {
+export function createCallRecord(start: CallStart, inbox: Inbox): CallRecord {
   const controller = new AbortController();
   return {
     ...start,
     startedAt: performance.now(),
     signal: controller.signal,
-    inbox: createInbox(),
+    inbox,
     outbox: createOutbox(),
     requestId: '',
     caller: '',

@@ -1,5 +1,6 @@
 import type { Metadata } from 'nice-grpc-common';
 import { DomainError } from '../domain/errors.js';
+import { createInboxes } from './inbox.js';
 import { createCallRecord, type CallRecord, type CallStart } from './call-record.js';
 
 /** Carries the record from the transport's interceptor to the middleware. What a client sends in it is overwritten. */
@@ -48,6 +49,7 @@ export const drainingError = () =>
 export function createCallRecords(observers: readonly CallObserver[]): CallRecords {
   const byKey = new Map<string, Entry>();
   const byRecord = new Map<CallRecord, Entry>();
+  const createInbox = createInboxes();
   const idlers = new Set<() => void>();
   let draining = false;
   let lastKey = 0;
@@ -55,6 +57,7 @@ export function createCallRecords(observers: readonly CallObserver[]): CallRecor
   function end({ key, record }: Entry) {
     byKey.delete(key);
     byRecord.delete(record);
+    record.inbox.close();
     observers.forEach((observer) => observer.ended(record));
     if (byKey.size > 0) return;
     for (const resolve of idlers) resolve();
@@ -69,7 +72,12 @@ export function createCallRecords(observers: readonly CallObserver[]): CallRecor
       return draining;
     },
     open(start) {
-      const entry = { record: createCallRecord(start), key: String(++lastKey), closed: false, entered: false };
+      const entry = {
+        record: createCallRecord(start, createInbox()),
+        key: String(++lastKey),
+        closed: false,
+        entered: false,
+      };
       byKey.set(entry.key, entry);
       byRecord.set(entry.record, entry);
       observers.forEach((observer) => observer.started(entry.record));

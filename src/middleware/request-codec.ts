@@ -1,6 +1,7 @@
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import type { ServerMiddleware } from 'nice-grpc-common';
 import { DomainError, isDomainError } from '../domain/errors.js';
+import { mapEach } from '../streams/take-each.js';
 import { decodeUtf8 } from '../store/encoding/utf8.js';
 import type { BoundaryContext } from './call-boundary.js';
 
@@ -102,8 +103,8 @@ interface Codec {
 }
 
 /**
- * A response on its way through nice-grpc, which holds it until the next one comes: it lets go of its bytes when the
- * transport takes them, or every client that does not read would cost one message more.
+ * A message on its way through nice-grpc, which holds it until the next one comes: it lets go of its bytes when they are
+ * taken, or every client that does not read, or stops sending, would cost one message more.
  */
 interface Encoded {
   bytes: Uint8Array;
@@ -112,15 +113,25 @@ interface Encoded {
 /** A response that is encoded already. */
 export const encoded = (bytes: Uint8Array): Encoded => ({ bytes });
 
+/** The bytes of a request message as the transport sees it; 0 for one of a service with a codec of its own. */
+export function requestSize(message: unknown): number {
+  return (message as Partial<Encoded>).bytes?.byteLength ?? 0;
+}
+
 const NOTHING = new Uint8Array();
+
+function takeBytes(encoded: Encoded): Uint8Array {
+  const { bytes } = encoded;
+  encoded.bytes = NOTHING;
+  return bytes;
+}
 
 /** nice-grpc copies what such a type decodes not at all, and what it encodes only if it is a view (`Buffer.from`). */
 const asBytes = {
-  decode: (bytes: Uint8Array) => bytes,
+  decode: (bytes: Uint8Array): Encoded => ({ bytes }),
   encode: (encoded: Encoded) => ({
     finish: () => {
-      const { bytes } = encoded;
-      encoded.bytes = NOTHING;
+      const bytes = takeBytes(encoded);
       return bytes.byteLength === bytes.buffer.byteLength ? bytes.buffer : bytes;
     },
   }),
@@ -141,13 +152,13 @@ function codecMiddleware(codecs: ReadonlyMap<string, Codec>): ServerMiddleware<o
   return (call, context) => {
     const codec = codecs.get(call.method.path);
     if (codec === undefined) return call.next(call.request, context);
-    const decode = (message: unknown) => decodeStrictly(codec, message as Uint8Array, context);
+    const decode = (message: unknown) => decodeStrictly(codec, takeBytes(message as Encoded), context);
     const encode = (message: unknown): Encoded => {
       const bytes = codec.encode(message as never);
       context.record.bytesOut += bytes.byteLength;
       return { bytes };
     };
-    const request = call.requestStream ? mapStream(call.request, decode) : decode(call.request);
+    const request = call.requestStream ? mapEach(call.request, decode) : decode(call.request);
     const responses = call.next(request as typeof call.request, context);
     return mapResponses(responses, encode) as typeof responses;
   };
@@ -171,10 +182,6 @@ function wordsOf(error: unknown): string {
 
 export function malformed(cause: string): DomainError {
   return new DomainError('invalid', 'MALFORMED_MESSAGE', `the request message cannot be decoded: ${cause}`);
-}
-
-async function* mapStream(messages: AsyncIterable<unknown>, decode: (message: unknown) => unknown) {
-  for await (const message of messages) yield decode(message);
 }
 
 async function* mapResponses(

@@ -14,7 +14,7 @@ interface Decoder {
   readonly readMessageRemaining: number;
   /** Compressed or not: a view, which keeps all that was read from the socket together with it. */
   readCompressFlag: Buffer;
-  /** Of a message that is not whole. */
+  /** Of the message that is not whole; kept until the next one begins. */
   readPartialMessage: Buffer[];
   write(data: Buffer): Buffer[];
 }
@@ -43,10 +43,15 @@ export function isReading(call: object): boolean {
   return (call as BaseCall).stream?.isPaused() === false;
 }
 
+const NO_PIECES: Buffer[] = [];
+
 /** Of every piece of a message, in memory, besides its bytes. */
 const PIECE_BYTES = 256;
-/** A piece that is a smaller part of what was read from the socket with it is copied, so that the rest can go. */
-const LEAST_PART = 1 / 4;
+/**
+ * A piece that is a smaller part of what was read from the socket with it is copied, so that the rest can go. The rest
+ * is mostly more of the same message, while its call is read from.
+ */
+const LEAST_PART = { reading: 1 / 4, held: 1 };
 
 /**
  * Tells after whatever came how much the call holds of a message that is not whole, in bytes, and whether more may
@@ -60,8 +65,10 @@ export function watchPartialMessage(call: object, seen: (bytes: number, isReadin
   let seenBytes = 0;
   decoder.write = (data) => {
     const messages = write(data);
-    const bytes = decoder.readState === 0 ? 0 : compact(decoder);
-    if (bytes > 0 || seenBytes > 0) seen((seenBytes = bytes), messages.length === 0);
+    const isReading = messages.length === 0;
+    if (decoder.readState === 0) decoder.readPartialMessage = NO_PIECES;
+    const bytes = decoder.readState === 0 ? 0 : compact(decoder, isReading ? LEAST_PART.reading : LEAST_PART.held);
+    if (bytes > 0 || seenBytes > 0) seen((seenBytes = bytes), isReading);
     return messages;
   };
 }
@@ -75,14 +82,14 @@ export function dropPartialMessage(call: object): void {
 }
 
 /** Gives free what the last piece keeps for nothing. Returns what all take. */
-function compact(decoder: Decoder): number {
-  decoder.readCompressFlag = trimmed(decoder.readCompressFlag);
+function compact(decoder: Decoder, leastPart: number): number {
+  decoder.readCompressFlag = trimmed(decoder.readCompressFlag, leastPart);
   const { readMessageSize, readMessageRemaining, readPartialMessage: pieces } = decoder;
   const last = pieces.at(-1);
-  if (last) pieces[pieces.length - 1] = trimmed(last);
+  if (last) pieces[pieces.length - 1] = trimmed(last, leastPart);
   return PIECE_BYTES * (pieces.length + 1) + readMessageSize - readMessageRemaining;
 }
 
-function trimmed(piece: Buffer): Buffer {
-  return piece.byteLength < piece.buffer.byteLength * LEAST_PART ? Buffer.from(piece) : piece;
+function trimmed(piece: Buffer, leastPart: number): Buffer {
+  return piece.byteLength < piece.buffer.byteLength * leastPart ? Buffer.from(piece) : piece;
 }

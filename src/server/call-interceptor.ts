@@ -9,7 +9,7 @@ import {
 import { CALL_KEY, type CallRecords } from '../middleware/call-records.js';
 import type { CallRecord } from '../middleware/call-record.js';
 import { DomainError } from '../domain/errors.js';
-import { encoded, malformed } from '../middleware/request-codec.js';
+import { encoded, malformed, requestSize } from '../middleware/request-codec.js';
 import { hasPartialMessage, resetStream } from './base-call.js';
 import { type BoundCall, boundPartialMessage } from './bound-partial-message.js';
 import type { PartialMessages } from './partial-messages.js';
@@ -126,7 +126,7 @@ function listenerOf(observed: Observed): ServerListener {
     })
     .withOnReceiveMessage((message, next) => {
       record.messagesIn++;
-      record.inbox.arrived(message instanceof Uint8Array ? message.byteLength : 0);
+      record.inbox.arrived(requestSize(message));
       next(message);
     })
     .withOnReceiveHalfClose((next) => {

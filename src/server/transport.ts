@@ -78,11 +78,18 @@ export function installTransportTuning(): void {
     server.prependListener('stream', (_, headers) => dropEndlessTimeout(headers));
     server.on('session', (session) => {
       session.setLocalWindowSize(limits.window);
-      windows.add(session);
+      windows.add(session, streamWindow(limits));
     });
     return server;
   };
   prototype.createHttp2Server = Object.assign(tuned, { [installed]: true as const });
+}
+
+/** Of a call on a new connection, until the control of windows says, in the same flight, how much there is for it. */
+const FIRST_STREAM_WINDOW = 16 * 1024;
+
+function streamWindow({ window }: TransportLimits): number {
+  return Math.min(window, FIRST_STREAM_WINDOW);
 }
 
 function withLimits(options: ServerOptions, limits: TransportLimits): ServerOptions {
@@ -90,7 +97,7 @@ function withLimits(options: ServerOptions, limits: TransportLimits): ServerOpti
     ...options,
     settings: {
       ...options.settings,
-      initialWindowSize: limits.window,
+      initialWindowSize: streamWindow(limits),
       maxHeaderListSize: HEADERS_MAX_BYTES,
     },
   };

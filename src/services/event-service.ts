@@ -12,6 +12,7 @@ import { startReading } from '../domain/events/start-reading.js';
 import { timestampFromMs } from '../domain/timestamps.js';
 import type { LeatCallContext } from '../middleware/call-context.js';
 import type { ReadOptions, Store } from '../store/store.js';
+import { takeEach } from '../streams/take-each.js';
 import { tail } from '../streams/tail.js';
 import { createTurns } from '../streams/turns.js';
 import { createPageResponder, type OwnPage, type PageResponse } from './page-codec.js';
@@ -67,9 +68,9 @@ export function createEventService({ store, limits, heartbeatMs }: EventServiceD
     ): Promise<PublishEventsResponse> {
       const stream = createPublishStream(store);
       try {
-        for await (const request of stream.untilFailure(requests)) {
-          await stream.add(appendBatch(request, caller, limits), signal);
-        }
+        await takeEach(stream.untilFailure(requests), (request) =>
+          stream.add(appendBatch(request, caller, limits), signal),
+        );
         await stream.finish();
       } catch (error) {
         throw withProgress(await stream.firstError(error), signal, stream.totals);

@@ -25,7 +25,7 @@ export interface Store extends FileLookups {
   /**
    * Sets room aside for a write of about `bytes`, first come first served. `write` itself refuses with OVERLOADED when
    * too much waits for the disk: a stream, which can wait, does so here, and gives the room to its next `write`, which
-   * must follow. Rejects with AbortError when `signal` aborts.
+   * must follow. Rejects with OVERLOADED when those who wait already hold too much, with AbortError when `signal` aborts.
    */
   room(bytes: number, signal: AbortSignal): Promise<Room>;
 

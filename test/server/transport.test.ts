@@ -5,6 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 import { createServer } from 'nice-grpc';
 import { echoService } from '../support/echo-service.js';
 import { connectRaw, frame } from '../support/raw-http2.js';
+import { until } from '../support/until.js';
 import { startTestServer } from '../support/test-server.js';
 
 const MiB = 1024 * 1024;
@@ -24,10 +25,11 @@ const deaf = echoService({
 describe('the windows of a server', () => {
   it('are what it says in its settings', async () => {
     await using test = await startTestServer([deaf], { window: '2MiB', 'max-concurrent-streams': 7 });
-    const session = connect(`http://127.0.0.1:${test.grpcPort}`);
-    const settings = await settingsOf(session);
-    expect(settings).toMatchObject({ initialWindowSize: 2 * MiB, maxConcurrentStreams: 7 });
-    session.close();
+    await using connection = await connectRaw(test.grpcPort);
+    const { session } = connection;
+    // The first ones are cautious, those that follow at once say how much room there is.
+    await until(() => session.remoteSettings?.initialWindowSize === 2 * MiB);
+    expect(session.remoteSettings).toMatchObject({ maxConcurrentStreams: 7 });
   });
 
   it('take a MiB of a stream that nobody reads, by default, and no more', async () => {

@@ -42,14 +42,32 @@ describe('a connection that is far away and busy', () => {
   });
 });
 
+async function* openForEver(_: unknown, { signal }: { signal: AbortSignal }): AsyncGenerator<object> {
+  await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+  yield {};
+}
+
 describe('many calls on one connection', () => {
   it('share what it may send ahead', async () => {
     await using test = await startTestServer([echoService()]);
     await using connection = await connectRaw(test.grpcPort);
     const { session } = connection;
+    expect(await windowOf(session, (bytes) => bytes >= 1024 * KiB)).toBe(1024 * KiB);
     const calls = Array.from({ length: 128 }, () => connection.call('/leat.test.Echo/Upload'));
-    expect(await windowOf(session, (bytes) => bytes < 1024 * KiB && bytes <= 128 * KiB)).toBe(128 * KiB);
+    expect(await windowOf(session, (bytes) => bytes <= 128 * KiB)).toBe(128 * KiB);
     for (const { stream } of calls) stream.destroy();
     expect(await windowOf(session, (bytes) => bytes >= 1024 * KiB)).toBe(1024 * KiB);
+  });
+
+  it('leave less to the calls of other connections, for as long as their clients may send', async () => {
+    await using test = await startTestServer([echoService({ download: openForEver })]);
+    await using busy = await connectRaw(test.grpcPort);
+    await using other = await connectRaw(test.grpcPort);
+    expect(await windowOf(other.session, (bytes) => bytes >= 1024 * KiB)).toBe(1024 * KiB);
+    const calls = Array.from({ length: 600 }, () => busy.call('/leat.test.Echo/Download', { paused: true }));
+    expect(await windowOf(other.session, (bytes) => bytes <= 32 * KiB)).toBe(32 * KiB);
+    // They stay open and cannot send any more.
+    for (const { stream } of calls) stream.end(frame(new Uint8Array()));
+    expect(await windowOf(other.session, (bytes) => bytes >= 1024 * KiB)).toBe(1024 * KiB);
   });
 });

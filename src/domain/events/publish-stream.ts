@@ -8,6 +8,8 @@ const MAX_PENDING_BATCHES = 64;
 /** Each costs memory for as long as the stream lives, and a line of the answer. */
 const MAX_TOPICS = 1_000;
 
+type Written = Promise<readonly [AppendResult]>;
+
 /** What became of one topic. */
 export interface TopicProgress {
   accepted: number;
@@ -39,16 +41,16 @@ export function createPublishStream(store: Store) {
   let onSettled: () => void = () => undefined;
 
   /** Whatever comes to its end first, results are looked at in the order of the stream. */
-  async function settle(before: Promise<void>, append: AppendEvents, written: Promise<readonly [AppendResult]>) {
+  async function settle(before: Promise<void>, topic: string, size: number, written: Written) {
     await before;
     try {
       const [result] = await written;
-      if (!failure) count(totals, append.topic, result);
+      if (!failure) count(totals, topic, result);
     } catch (error) {
       failure ??= error as Error;
     }
     batches--;
-    bytes -= append.events.bytes.length;
+    bytes -= size;
     onSettled();
   }
 
@@ -73,18 +75,18 @@ export function createPublishStream(store: Store) {
     totals,
 
     /** The same, but throws the error of the first batch that failed as soon as it is known. */
-    async *untilFailure<T>(requests: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
+    untilFailure<T>(requests: AsyncIterable<T>): AsyncIterable<T> {
       const iterator = requests[Symbol.asyncIterator]();
-      try {
-        for (;;) {
-          const result = await orFailure(iterator.next());
-          if (result.done) return;
-          yield result.value;
-        }
-      } finally {
-        // Not awaited: after a failure it ends only with the call.
-        iterator.return?.().catch(() => undefined);
-      }
+      return {
+        [Symbol.asyncIterator]: () => ({
+          next: () => orFailure(iterator.next()),
+          async return() {
+            // Not awaited: after a failure it ends only with the call.
+            iterator.return?.().catch(() => undefined);
+            return { done: true, value: undefined };
+          },
+        }),
+      };
     },
 
     /**
@@ -101,7 +103,7 @@ export function createPublishStream(store: Store) {
       const written = store.write([append], { chain, room: reserved });
       // Looked at when its turn comes; until then a failure is not unhandled.
       written.catch(() => undefined);
-      settled = settle(settled, append, written);
+      settled = settle(settled, append.topic, size, written);
       batches++;
       bytes += size;
     },

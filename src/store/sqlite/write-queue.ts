@@ -10,7 +10,9 @@ import type { Outcome, Unit } from './transactions.js';
 const MAX_UNITS = 1024;
 const MAX_BYTES = 4 * 1024 * 1024;
 /** What may wait for the disk; beyond it writes without room of their own are refused. */
-const MAX_WAITING_BYTES = 64 * 1024 * 1024;
+const MAX_WAITING_BYTES = 32 * 1024 * 1024;
+/** What those hold who wait for room; beyond it they are refused too, or a disk that hangs would fill the memory. */
+const MAX_ROOMLESS_BYTES = 64 * 1024 * 1024;
 
 export interface Waiting {
   readonly unit: Unit;
@@ -32,6 +34,7 @@ export function createWriteQueue() {
   const chainIds = new WeakMap<object, number>();
   const broken = new WeakSet<object>();
   const roomWaiters = new Set<RoomWaiter>();
+  let roomlessBytes = 0;
   let nextChainId = 1;
 
   function add(from: readonly Change[], { chain, room }: WriteOptions): Promise<readonly ResultOf<Change>[]> {
@@ -106,25 +109,30 @@ export function createWriteQueue() {
     }
   }
 
-  /** Sets room aside, after those who asked before. */
+  /** Sets room aside, after those who asked before. Throws `exhausted` if too many did. */
   async function room(size: number, signal: AbortSignal): Promise<Room> {
     if (roomWaiters.size === 0 && fits(size)) bytes += size;
+    else if (roomlessBytes + size > MAX_ROOMLESS_BYTES) throw overloaded();
     else await waitForRoom(size, signal);
     return { bytes: size };
   }
 
   function waitForRoom(size: number, signal: AbortSignal): Promise<void> {
     return execute<void>(signal, (resolve) => {
+      const leave = () => {
+        if (roomWaiters.delete(waiter)) roomlessBytes -= size;
+      };
       const waiter = {
         bytes: size,
         grant() {
-          roomWaiters.delete(waiter);
+          leave();
           bytes += size;
           resolve();
         },
       };
       roomWaiters.add(waiter);
-      return () => void roomWaiters.delete(waiter);
+      roomlessBytes += size;
+      return leave;
     });
   }
 
