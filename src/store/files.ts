@@ -42,8 +42,8 @@ export interface FileLookups {
   /** Uploads whose time has come, those first that are overdue the longest. */
   expiredUploads(query: { nowMs: number; limit: number }): Promise<readonly StoredUpload[]>;
   blob(blobId: string): Promise<StoredBlob | undefined>;
-  /** CRC-32C of each 64 KiB of a blob, in order; 4 bytes each, little-endian. Undefined if there is no such blob. */
-  blobChecksums(blobId: string): Promise<Uint8Array | undefined>;
+  /** As in ByteDigest, of the blob that has this file; undefined if there is none. */
+  blobChecksums(fileId: string): Promise<Uint8Array | undefined>;
   /** Blobs whose id comes after `after`, in the order of their ids (by bytes). */
   listBlobs(query: { after: string; limit: number }): Promise<readonly StoredBlob[]>;
   /** What a file of the byte store belongs to; undefined: nothing. */

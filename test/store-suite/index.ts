@@ -1,5 +1,6 @@
 import { describe } from '@jest/globals';
 import { appendingSuite } from './appending.js';
+import { filesSuite } from './files.js';
 import { idsSuite } from './ids.js';
 import { lifecycleSuite } from './lifecycle.js';
 import type { OpenStore } from './opened.js';
@@ -20,6 +21,7 @@ export function storeSuite(name: string, open: OpenStore): void {
     pagesSuite(open);
     topicsSuite(open);
     usersSuite(open);
+    filesSuite(open);
     lifecycleSuite(open);
     propertySuite(open);
   });

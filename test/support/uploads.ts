@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import { crc32c } from '@node-rs/crc32';
 import type { DeepPartial, DownloadBlobRequest } from '../../gen/leat/v1/blob_service.js';
 import type { UploadChunksRequest, UploadChunksResponse, UploadStart } from '../../gen/leat/v1/upload_service.js';
+import type { CallOptions } from 'nice-grpc-common';
 import type { LeatServer } from './leat-server.js';
+import { until } from './until.js';
 
 export type UploadFrame = DeepPartial<UploadChunksRequest>;
 
@@ -10,12 +12,17 @@ export function startFrame(uploadId: string, fields: Omit<DeepPartial<UploadStar
   return { frame: { $case: 'start', value: { uploadId, ...fields } } };
 }
 
+/** The bytes `[start, end)` of `content` as one chunk. */
+export function chunkFrame(content: Buffer, start: number, end: number): UploadFrame {
+  const data = content.subarray(start, end);
+  return { frame: { $case: 'chunk', value: { offset: BigInt(start), data, crc32c: crc32c(data) } } };
+}
+
 /** The bytes of `content` from `from` on, as chunks of `size` bytes. */
 export function chunkFrames(content: Buffer, { from = 0, size = 64 * 1024 } = {}): UploadFrame[] {
   const frames: UploadFrame[] = [];
   for (let offset = from; offset < content.length; offset += size) {
-    const data = content.subarray(offset, offset + size);
-    frames.push({ frame: { $case: 'chunk', value: { offset: BigInt(offset), data, crc32c: crc32c(data) } } });
+    frames.push(chunkFrame(content, offset, Math.min(offset + size, content.length)));
   }
   return frames;
 }
@@ -30,12 +37,52 @@ export function finishFrame(content: Buffer): UploadFrame {
 export function sendFrames(
   { uploads }: Pick<LeatServer, 'uploads'>,
   frames: readonly UploadFrame[],
+  options?: CallOptions,
 ): Promise<UploadChunksResponse> {
   return uploads.uploadChunks(
     (async function* () {
       yield* frames;
     })(),
+    options,
   );
+}
+
+/** A stream that is sent step by step. */
+export interface OpenUpload {
+  send(...frames: readonly UploadFrame[]): void;
+  /** Half-closes. */
+  end(): void;
+  readonly answer: Promise<UploadChunksResponse>;
+  /** Resolves when the upload is there, with at least so many durable bytes. */
+  received(uploadId: string, leat: Pick<LeatServer, 'store'>, bytes?: bigint): Promise<void>;
+}
+
+export function openUpload({ uploads }: Pick<LeatServer, 'uploads'>, options?: CallOptions): OpenUpload {
+  const queue: UploadFrame[] = [];
+  let isOver = false;
+  let wake: () => void = () => undefined;
+  async function* frames() {
+    for (;;) {
+      yield* queue.splice(0);
+      if (isOver && queue.length === 0) return;
+      if (queue.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+    }
+  }
+  const answer = uploads.uploadChunks(frames(), options);
+  answer.catch(() => undefined); // Looked at when the test comes to it.
+  return {
+    send(...more) {
+      queue.push(...more);
+      wake();
+    },
+    end() {
+      isOver = true;
+      wake();
+    },
+    answer,
+    received: (uploadId, { store }, bytes = 0n) =>
+      until(async () => ((await store.upload(uploadId))?.committedSize ?? -1) >= bytes),
+  };
 }
 
 /** All bytes of a download, whose chunks are checked; fails if its end does not come. */

@@ -53,15 +53,15 @@ export function createBlobDirectory({ store, bytes }: { store: Store; bytes: Byt
       link.end();
     };
     try {
+      const checksums = await store.blobChecksums(found.fileId);
+      if (!checksums) throw blobNotFound(blobId); // Deleted since it was found.
       const reader = await bytes.openReader(found.fileId);
-      const checksums = (await store.blobChecksums(blobId)) ?? new Uint8Array();
       const close = () => reader.close().finally(end);
       return { blob: decodeBlob(found), reader, checksums, signal: link.signal, close };
     } catch (error) {
       end();
-      // Deleted between the two: the file is gone, and nothing is damaged.
-      throwIfAborted(link.signal);
-      throw error;
+      // If it is deleted, its file is not damaged but gone.
+      throw (await store.fileOwner(found.fileId)) ? error : blobNotFound(blobId);
     }
   }
 

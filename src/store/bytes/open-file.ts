@@ -19,6 +19,8 @@ export class OpenFile {
   private readonly digester = new RunningDigest();
   private catchingUp: Promise<void> | undefined;
   private isClosed = false;
+  /** Nothing is written behind a gap. */
+  private writeError: Error | undefined;
 
   private constructor(
     private readonly descriptor: number,
@@ -42,8 +44,14 @@ export class OpenFile {
   }
 
   write(pieces: readonly Uint8Array[]): void {
+    if (this.writeError) throw this.writeError;
     const start = this.size;
-    writeAll(this.descriptor, pieces, start);
+    try {
+      writeAll(this.descriptor, pieces, start);
+    } catch (error) {
+      this.writeError = error as Error;
+      throw error;
+    }
     this.size += pieces.reduce((sum, { length }) => sum + length, 0);
     if (this.digester.size === start) pieces.forEach((piece) => this.digester.update(piece));
     else this.startCatchingUp();

@@ -13,7 +13,7 @@ export function createFileReader(db: Database, read: ReadAs): FileLookups {
     'SELECT * FROM uploads WHERE expire_time <= ? ORDER BY expire_time LIMIT ?',
   );
   const selectBlob = db.prepare<[string], BlobRow>(`SELECT ${BLOB_COLUMNS} FROM blobs WHERE blob_id = ?`);
-  const selectChecksums = db.prepare<[string], Buffer>('SELECT checksums FROM blobs WHERE blob_id = ?').pluck();
+  const selectChecksums = db.prepare<[string], Buffer>('SELECT checksums FROM blobs WHERE file_id = ?').pluck();
   const selectBlobs = db.prepare<[string, number], BlobRow>(
     `SELECT ${BLOB_COLUMNS} FROM blobs WHERE blob_id > ? ORDER BY blob_id LIMIT ?`,
   );
@@ -31,7 +31,7 @@ export function createFileReader(db: Database, read: ReadAs): FileLookups {
       selectExpired.all(nowMs, limit).map(toStoredUpload),
     ),
     blob: read((blobId: string) => optional(selectBlob.get(blobId), toStoredBlob)),
-    blobChecksums: read((blobId: string) => selectChecksums.get(blobId)),
+    blobChecksums: read((fileId: string) => selectChecksums.get(fileId)),
     listBlobs: read(({ after, limit }: { after: string; limit: number }) =>
       selectBlobs.all(after, limit).map(toStoredBlob),
     ),
