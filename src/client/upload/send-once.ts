@@ -27,7 +27,8 @@ export async function sendOnce(upload: Upload, isFresh: boolean): Promise<Blob> 
   await seek(upload, Math.min(digest.length, from));
   await passOver(upload, from);
   throwIfAborted(signal);
-  const { blob } = await uploadCall(upload, from);
+  const { blob, bytesReceived } = await uploadCall(upload, from);
+  ledger.durable(Number(bytesReceived));
   if (feed.failure !== undefined) throw sourceFailed(feed.failure.error);
   if (blob === undefined) throw streamCut();
   return compare(upload, blob);
