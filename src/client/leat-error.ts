@@ -3,6 +3,7 @@ import { isAbortError } from 'abort-controller-x';
 import type { PublishProgress } from '../../gen/leat/v1/event_service.js';
 import type { FieldViolation, OpenedDetails } from './error-details.js';
 import type { PublishTotals } from './publish/totals.js';
+import { describeTlsFailure } from './tls-failure.js';
 import type { UploadProgress } from './upload/upload-options.js';
 
 /** Everything about a failure but its text. */
@@ -19,6 +20,8 @@ export const clientReasons = {
   aborted: 'ABORTED_BY_CALLER',
   /** The token function threw; its error is the cause. */
   tokenFailed: 'TOKEN_FAILED',
+  /** The service and this client do not agree on TLS; the message says what to change. */
+  tlsFailed: 'TLS_FAILED',
   /** A stream ended with OK, but not where it should. */
   streamCut: 'STREAM_CUT',
   /** Nothing came for three heartbeats, or for 30 seconds of a download. */
@@ -104,6 +107,7 @@ export class LeatError extends Error {
    * service asked to be called again. False for every verdict. Whether a repeated call is harmless is another question.
    */
   get retryable(): boolean {
+    if (this.reason === clientReasons.tlsFailed) return false;
     if (this.reason === clientReasons.tokenFailed || this.code === Status.UNAVAILABLE) return true;
     if (this.code === Status.RESOURCE_EXHAUSTED) return this.retryAfterMs !== undefined && !permanent.has(this.reason);
     // A reset stream has one of these codes and no reason, whatever took it down.
@@ -129,6 +133,9 @@ export class LeatError extends Error {
 
 function translate(thrown: unknown, details: OpenedDetails): LeatError {
   if (thrown instanceof ClientError) {
+    const tlsFailure = thrown.code === Status.UNAVAILABLE ? describeTlsFailure(thrown.details) : undefined;
+    if (tlsFailure !== undefined)
+      return new LeatError(tlsFailure, { code: thrown.code, reason: clientReasons.tlsFailed });
     return new LeatError(thrown.details || 'the call failed', { ...details, code: thrown.code });
   }
   const { message } = Object(thrown) as { message?: unknown };
