@@ -1,24 +1,25 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** A wire to the service that breaks when it has carried so many bytes towards the reader. */
+/** A wire to the service that breaks when it has carried so many bytes in one direction. */
 export interface CuttingProxy {
   readonly address: string;
   close(): Promise<void>;
 }
 
-/**
- * Forwards connections to `target`. At each of the byte counts in `cutsAt` (rising, over all connections together) it
- * cuts the wire, in the middle of whatever is under way, and tells `onCut`.
- */
-export async function startCuttingProxy(
-  target: string,
-  cutsAt: readonly number[],
-  onCut: (bytes: number) => void,
-): Promise<CuttingProxy> {
+export interface Cuts {
+  /** Which bytes are counted. */
+  readonly direction: 'to-reader' | 'to-service';
+  /** Byte counts, rising, over all connections together. */
+  readonly at: readonly number[];
+  readonly onCut: (bytes: number) => void;
+}
+
+/** Forwards connections to `target`, and cuts the wire where it is told to, in the middle of whatever is under way. */
+export async function startCuttingProxy(target: string, { direction, at, onCut }: Cuts): Promise<CuttingProxy> {
   const [host, port] = target.split(':');
   const sockets = new Set<Socket>();
-  const cuts = [...cutsAt];
+  const cuts = [...at];
   let carried = 0;
   const server = createServer((reader) => {
     const service = connect(Number(port), host);
@@ -27,20 +28,21 @@ export async function startCuttingProxy(
       sockets.add(socket);
       socket.on('error', end).on('close', () => sockets.delete(socket) && end());
     }
-    reader.pipe(service);
-    service.on('data', (chunk) => {
+    const [from, to] = direction === 'to-reader' ? [service, reader] : [reader, service];
+    to.pipe(from);
+    from.on('data', (chunk) => {
       const left = (cuts[0] ?? Infinity) - carried;
       const part = chunk.subarray(0, left);
       carried += part.length;
-      // The reader's pace is the service's pace: otherwise this process would hold what the reader has not read.
-      if (!reader.write(part)) service.pause();
+      // The slower side sets the pace: otherwise this process would hold what is not read yet.
+      if (!to.write(part)) from.pause();
       if (chunk.length >= left) {
         onCut(cuts.shift() ?? 0);
-        reader.destroySoon();
-        service.destroy();
+        to.destroySoon();
+        from.destroy();
       }
     });
-    reader.on('drain', () => service.resume());
+    to.on('drain', () => from.resume());
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
   return {

@@ -2,8 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createLeatClient } from '../../src/client/index.js';
+import { downloadFile } from './download-file.js';
 import { filterLines } from './filter-lines.js';
 import { followUsers } from './follow-users.js';
+import { findLargeFile } from './large-file.js';
 import { publishFile } from './publish-file.js';
 import { count, createReport, since, type Report } from './report.js';
 import { startService } from './service-process.js';
@@ -11,9 +13,10 @@ import { readSourceFile } from './source-file.js';
 import { stopService } from './stop-service.js';
 import { surviveCuts } from './survive-cuts.js';
 import { createUsers } from './create-users.js';
+import { uploadFile } from './upload-file.js';
 
 /** Longer than this and something hangs. */
-const deadlineMs = 50_000;
+const deadlineMs = 100_000;
 
 const interrupted = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => interrupted.abort());
@@ -30,7 +33,8 @@ try {
 
 async function demo(report: Report, signal: AbortSignal): Promise<void> {
   const file = readSourceFile();
-  const dataDir = await mkdtemp(path.join(tmpdir(), 'leat-demo-'));
+  const folder = await mkdtemp(path.join(tmpdir(), 'leat-demo-'));
+  const dataDir = path.join(folder, 'data');
   try {
     const start = performance.now();
     const service = await startService(dataDir);
@@ -45,12 +49,15 @@ async function demo(report: Report, signal: AbortSignal): Promise<void> {
       await filterLines(client, file, report, signal);
       await surviveCuts(service.address, file, report, signal);
       await followUsers(client, report, signal);
+      const large = await findLargeFile(signal);
+      await uploadFile(client, service, large, report, signal);
+      await downloadFile(service.address, large, path.join(folder, large.name), report, signal);
       await stopService(client, service, report, signal);
     } finally {
       await client.close();
       await service.stop();
     }
   } finally {
-    await rm(dataDir, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true });
   }
 }

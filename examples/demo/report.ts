@@ -38,3 +38,8 @@ export function count(number: number | bigint): string {
 export function since(start: number): string {
   return `${((performance.now() - start) / 1000).toFixed(2)} s`;
 }
+
+/** 12345678 → "12.3 MB". */
+export function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}

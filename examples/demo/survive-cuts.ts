@@ -12,9 +12,13 @@ export async function surviveCuts(address: string, file: SourceFile, report: Rep
   report.chapter('resume', 'the whole log again, over a connection that is cut three times');
   const start = performance.now();
   const read = { lines: [] as string[], gaps: 0, cuts: 0 };
-  const proxy = await startCuttingProxy(address, cutsAt, (bytes) => {
-    read.cuts += 1;
-    report.line(`✂ cut after ${count(bytes)} bytes; ${count(read.lines.length)} events were read`);
+  const proxy = await startCuttingProxy(address, {
+    direction: 'to-reader',
+    at: cutsAt,
+    onCut(bytes) {
+      read.cuts += 1;
+      report.line(`✂ cut after ${count(bytes)} bytes; ${count(read.lines.length)} events were read`);
+    },
   });
   const client = createLeatClient({ address: proxy.address });
   try {

@@ -49,7 +49,11 @@ interface Reading {
 
 /** Gives a client whose connection is cut after so many bytes, and takes it back. */
 async function overCuts<T>(cutsAt: readonly number[], use: (client: LeatClient) => Promise<T>): Promise<T> {
-  const proxy = await startCuttingProxy(service.address, cutsAt, () => undefined);
+  const proxy = await startCuttingProxy(service.address, {
+    direction: 'to-reader',
+    at: cutsAt,
+    onCut: () => undefined,
+  });
   const client = createLeatClient({ address: proxy.address });
   try {
     return await use(client);

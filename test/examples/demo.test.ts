@@ -12,16 +12,20 @@ describe('the demo', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/All \d+ promises kept/);
     expect(existsSync(dataDirIn(stdout))).toBe(false);
-  });
+  }, 120_000);
 
-  it.each(['service', 'publish'])('cleans up at Ctrl-C, in the chapter "%s" too', async (chapter) => {
-    const demo = startLeat([], { program });
-    await demo.until('stdout', new RegExp(`^ \\d  ${chapter}`, 'm'));
-    demo.child.kill('SIGINT');
-    const { code, stdout, stderr } = await demo.ended;
-    expect({ code, stderr }).toEqual({ code: 130, stderr: '\ninterrupted\n' });
-    expect(existsSync(dataDirIn(stdout))).toBe(false);
-  });
+  it.each(['service', 'publish', 'upload'])(
+    'cleans up at Ctrl-C, in the chapter "%s" too',
+    async (chapter) => {
+      const demo = startLeat([], { program });
+      await demo.until('stdout', new RegExp(`^ \\d  ${chapter}`, 'm'));
+      demo.child.kill('SIGINT');
+      const { code, stdout, stderr } = await demo.ended;
+      expect({ code, stderr }).toEqual({ code: 130, stderr: '\ninterrupted\n' });
+      expect(existsSync(dataDirIn(stdout))).toBe(false);
+    },
+    120_000,
+  );
 });
 
 function dataDirIn(stdout: string): string {
