@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createHash, randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createLeatClient } from '../../src/client/index.js';
@@ -54,6 +55,19 @@ describeWithPython('examples/python', () => {
         for (const { event } of records) text += event?.payload?.$case === 'text' ? `${event.payload.value}\n` : '?';
       }
       return text;
+    } finally {
+      await client.close();
+    }
+  }
+
+  /** A blob as another client sees it, with the SHA-256 of its bytes. */
+  async function blobOf(blobId: string) {
+    const client = createLeatClient({ address: service.address });
+    try {
+      const { blob } = await client.blobs.getBlob({ blobId });
+      const hash = createHash('sha256');
+      for await (const bytes of client.readBlob(blobId)) hash.update(bytes);
+      return { name: blob?.name, contentType: blob?.contentType, content: hash.digest('hex') };
     } finally {
       await client.close();
     }
@@ -168,12 +182,55 @@ describeWithPython('examples/python', () => {
     expect(parseInt(after, 10)).toBeLessThanOrEqual(2_001);
   });
 
+  it('uploads a file over connections that are cut, to a service that is killed, and once', async () => {
+    const bytes = randomBytes(40 << 20);
+    const file = path.join(programs.folder, 'large.bin');
+    await writeFile(file, bytes);
+    const id = `sha256-${digestOf(bytes)}`;
+    await withProxy(async (proxy, address) => {
+      proxy.plan({ toServer: Math.round(20e6 * Math.random()) });
+      const uploading = programs.start(address, 'upload.py', file, '--type', 'image/png');
+      // The first call is cut, and somebody has said how much of it is durable.
+      await until(() => /^[1-9]\d* bytes/m.test(uploading.stderr()) || uploading.child.exitCode !== null);
+      await service.crashAndRestart();
+      const { code, stdout, stderr } = await uploading.ended;
+      expect({ code, stdout, cuts: proxy.cuts }).toEqual({ code: 0, stdout: `${id}\n`, cuts: 1 });
+      expect(stderr).toMatch(/again in/);
+      expect(stderr).toMatch(/\(100 %\)\n$/);
+    });
+    expect(await blobOf(id)).toEqual({ name: 'large.bin', contentType: 'image/png', content: digestOf(bytes) });
+    const again = await run('upload.py', file, '--type', 'image/png');
+    expect(again).toEqual({ code: 0, stdout: `${id}\n`, stderr: `${bytes.length} bytes are on disk (100 %)\n` });
+  });
+
+  it('goes on with an upload when the uploader is killed, and refuses another file under its id', async () => {
+    const bytes = randomBytes(40 << 20);
+    const file = path.join(programs.folder, 'killed.bin');
+    await writeFile(file, bytes);
+    const first = start('upload.py', file, '--id', 'killed');
+    await until(() => /^[1-9]\d* bytes/m.test(first.stderr()) || first.child.exitCode !== null);
+    first.child.kill('SIGKILL');
+    await first.ended;
+    const { code, stderr } = await run('upload.py', file, '--id', 'killed');
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringMatching(/^[1-9]\d* bytes/) as unknown });
+    expect(await blobOf('killed')).toMatchObject({ content: digestOf(bytes) });
+    const other = await run('upload.py', await fileOf('other.bin', 'other'), '--id', 'killed');
+    expect(other).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('is a blob already, of another file') as unknown,
+    });
+  });
+
   it('says why a topic cannot be read, instead of trying again', async () => {
     const token = await fileOf('nonsense.position', 'nonsense');
     const refused = await run('follow.py', 'python/none', '--checkpoint', token);
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/^INVALID_ARGUMENT /) as unknown });
   });
 });
+
+function digestOf(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
 
 /** As follow.py prints them. */
 function withOffsets(lines: string): string {
