@@ -17,7 +17,8 @@ export function formatEvent(record: EventRecord): string {
   return parts.join('  ').trimEnd();
 }
 
-function formatPayload(event: Event): string {
+/** What an event carries, on one line and safe to print; bytes that are no text as hexadecimal digits. */
+export function formatPayload(event: Event): string {
   const { payload } = event;
   if (payload === undefined) return '';
   if (payload.$case === 'text') return escapeText(payload.value);

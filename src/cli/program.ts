@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { addBlobsCommand } from './blobs.js';
+import { addChatCommand } from './chat.js';
 import { escapeText } from './escape-text.js';
 import { addCursorCommand } from './cursor.js';
 import { addDownloadCommand } from './download.js';
 import { paintLabel } from './paint-label.js';
 import { addPublishCommand } from './publish.js';
+import { addRoomsCommand } from './rooms.js';
 import { addServeCommand } from './serve.js';
 import type { Session } from './session.js';
 import { addTailCommand } from './tail.js';
@@ -40,6 +42,8 @@ export function createProgram(session: Session): Command {
   addDownloadCommand(program, session);
   addBlobsCommand(program, session);
   addUploadsCommand(program, session);
+  addChatCommand(program, session);
+  addRoomsCommand(program, session);
   addUserCommand(program, session);
   addTopicsCommand(program, session);
   addCursorCommand(program, session);
@@ -59,7 +63,8 @@ Exit codes:
 Examples:
   $ leat serve
   $ echo hello | leat publish greetings
-  $ leat tail greetings --follow`;
+  $ leat tail greetings --follow
+  $ leat chat lobby --user ada`;
 
 function addressOption(): Option {
   return new Option('--address <host:port>', 'where the server is')

@@ -1,4 +1,4 @@
-import type { Readable, Writable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { createLeatClient, type LeatClient } from '../client/index.js';
 import { escapeText } from './escape-text.js';
 import { createOutput, type Output } from './output.js';
@@ -8,8 +8,8 @@ import type { Screen } from './progress.js';
 
 /** The streams that a command line runs in; `process` has them. */
 export interface Terminal {
-  readonly stdin: Readable & { readonly isTTY?: boolean };
-  readonly stdout: Writable & { readonly isTTY?: boolean };
+  readonly stdin: Readable & { readonly isTTY?: boolean; setRawMode?(isRaw: boolean): unknown };
+  readonly stdout: Screen;
   readonly stderr: Screen;
   /** Asked for colours only. Default: none are set. */
   readonly env?: Readonly<Record<string, string | undefined>>;
