@@ -38,6 +38,11 @@ export async function chatOnScreen(session: Session, rooms: Rooms, room: JoinedR
     if (!terminal.stdout.writableNeedDrain) terminal.stdout.write(bottom.draw());
   }
 
+  function onResize(): void {
+    terminal.stdout.write(bottom.clear());
+    redraw();
+  }
+
   function tell(line: string): void {
     terminal.stdout.write(bottom.printAbove(line));
   }
@@ -95,7 +100,7 @@ export async function chatOnScreen(session: Session, rooms: Rooms, room: JoinedR
   const stopKeys = listenToKeys(terminal.stdin, onKey);
   const stopWatching = room.subscribe(onChange);
   signal.addEventListener('abort', quit.now);
-  terminal.stdout.on('resize', redraw);
+  terminal.stdout.on('resize', onResize);
   try {
     redraw();
     await Promise.race([printMessages(), quit.asked]);
@@ -105,7 +110,7 @@ export async function chatOnScreen(session: Session, rooms: Rooms, room: JoinedR
     stopWatching();
     stopKeys();
     signal.removeEventListener('abort', quit.now);
-    terminal.stdout.off('resize', redraw);
+    terminal.stdout.off('resize', onResize);
     terminal.stdout.write(bottom.clear());
   }
   if (unsaid > 0)
