@@ -4,6 +4,7 @@ import { addBlobsCommand } from './blobs.js';
 import { addChatCommand } from './chat.js';
 import { escapeText } from './escape-text.js';
 import { addCursorCommand } from './cursor.js';
+import { addCompletionCommand } from './completion.js';
 import { addDownloadCommand } from './download.js';
 import { paintLabel } from './paint-label.js';
 import { addPublishCommand } from './publish.js';
@@ -47,6 +48,7 @@ export function createProgram(session: Session): Command {
   addUserCommand(program, session);
   addTopicsCommand(program, session);
   addCursorCommand(program, session);
+  addCompletionCommand(program, session);
   return program;
 }
 

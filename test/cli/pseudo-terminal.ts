@@ -29,8 +29,17 @@ export function runInTerminal(
   // Neither the developer's colours nor those of the CI may reach the tests.
   const mine = /^(?:LEAT_|NO_COLOR$|FORCE_COLOR$|NODE_OPTIONS$)/;
   const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !mine.test(name)));
-  const child = spawn('script', ['-qec', `exec ${quoted} ${redirections}`, '/dev/null'], {
-    env: { ...own, TERM: 'xterm', SHELL: '/bin/sh', ...env },
+  return runShell(`exec ${quoted} ${redirections}`, { env: { ...own, ...env } });
+}
+
+/** Any command of a shell on a pseudo-terminal. */
+export function runShell(
+  command: string,
+  { env, cwd }: { readonly env: Readonly<Record<string, string | undefined>>; readonly cwd?: string },
+): TerminalRun {
+  const child = spawn('script', ['-qec', command, '/dev/null'], {
+    cwd,
+    env: { TERM: 'xterm', ...env, SHELL: '/bin/sh' },
     stdio: 'pipe',
   });
   killAfterTest(child);
