@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
-import type { LeatClient, UploadProgress, UploadResult } from '../client/index.js';
+import type { UploadProgress, UploadResult } from '../client/index.js';
 import { createUploadId } from '../client/upload/upload-id.js';
 import { usageError } from './cli-error.js';
-import { readCallFailure } from './call-failure.js';
 import { formatBlobJson } from './format-blob.js';
 import { formatBytes } from './progress.js';
 import type { GlobalOptions, Session } from './session.js';
@@ -70,14 +69,13 @@ async function uploadOne(session: Session, input: UploadInput, options: UploadOp
   const state = () => ({ position: far.read, size, moved: far.sent, durable: far.durable });
   const progress = openTransferProgress(session, name, state, options.json);
   try {
-    // Tells at once that there is no server; the upload itself would wait for one.
-    far = { ...far, durable: await durableSize(client, uploadId, signal) };
     const result = await client.upload(await input.open(), {
       uploadId,
       name,
       contentType,
       signal,
       maxAttempts: MAX_ATTEMPTS,
+      maxFirstAttempts: 1,
       onProgress: (told) => (far = told),
       onSetback: (setback) => progress.notice(describeTransferSetback(setback)),
     });
@@ -88,16 +86,6 @@ async function uploadOne(session: Session, input: UploadInput, options: UploadOp
   } catch (error) {
     progress.stop();
     throw explainTransfer(error, whereToGoOn(input, far), options.address);
-  }
-}
-
-async function durableSize({ uploads }: LeatClient, uploadId: string, signal: AbortSignal): Promise<number> {
-  try {
-    const { upload: found } = await uploads.getUpload({ uploadId }, { signal });
-    return Number(found?.committedSize ?? 0);
-  } catch (error) {
-    if (readCallFailure(error)?.reason === 'UPLOAD_NOT_FOUND') return 0;
-    throw error;
   }
 }
 

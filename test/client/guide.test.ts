@@ -57,7 +57,7 @@ describe('docs/client.md', () => {
   const offsets = ({ output }: Run) => [...output().matchAll(/^(\d+)n orders\/\1 \d+$/gm)].map(([, n]) => Number(n));
 
   it('has programs', () => {
-    expect(programs.map(([, name]) => name)).toEqual(['publish.js', 'consumer.js', 'users.js']);
+    expect(programs.map(([, name]) => name)).toEqual(['publish.js', 'consumer.js', 'files.js', 'users.js']);
   });
 
   it('publishes once, however often its program is run', async () => {
@@ -94,6 +94,16 @@ describe('docs/client.md', () => {
     second.child.kill('SIGINT');
     expect(await second.ended).toBe(0);
     expect(offsets(second)).toEqual([1_001]);
+  });
+
+  it('uploads and downloads a file, and does neither twice', async () => {
+    const size = readFileSync(path.join(project.path, 'package.json')).length;
+    const id = 'copy-of-package.json';
+    const told = (bytes: number) =>
+      `${id} is stored, ${bytes} of ${size} bytes were sent\n${id} is here, ${bytes} bytes came\n`;
+    expect(await outputOf('files.js')).toBe(told(size));
+    expect(readFileSync(path.join(project.path, id), 'utf8')).toBe('{"type": "module"}');
+    expect(await outputOf('files.js')).toBe(told(0));
   });
 
   it('creates a user and reads an error', async () => {

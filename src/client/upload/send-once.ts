@@ -19,7 +19,7 @@ export async function sendOnce(upload: Upload, isFresh: boolean): Promise<Blob> 
   if (found === undefined && ledger.progress.durable > 0) throw uploadGone(start.uploadId);
 
   const durable = Number(found?.upload?.committedSize ?? 0);
-  ledger.durable(durable);
+  if (!isFresh) ledger.durable(durable);
   // Of what an earlier run has sent, the last piece is sent again: the service compares it, and refuses another source
   // at once. The digest would tell, too, but at the end, when all was sent.
   const from = digest.length < durable ? Math.max(digest.length, durable - pieceLimits.bytes) : durable;

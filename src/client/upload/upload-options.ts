@@ -41,6 +41,8 @@ export interface UploadOptions {
   readonly backoff?: BackoffOptions;
   /** Tries in a row that may fail before their failure is thrown; progress begins anew. Default: no limit. */
   readonly maxAttempts?: number;
+  /** The same until the service answered for the first time; 1: an address where nobody listens fails. Default: maxAttempts. */
+  readonly maxFirstAttempts?: number;
 }
 
 /** How far an upload is, in bytes. */

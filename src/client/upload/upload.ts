@@ -62,18 +62,21 @@ async function uploadSource(
 /** One call after the other, until the upload is a blob. */
 async function sendAll(upload: Upload, options: UploadOptions): Promise<Blob> {
   const { ledger, signal } = upload;
-  const attempts = createAttempts(options);
-  let durable = 0;
+  const { maxAttempts, maxFirstAttempts = maxAttempts } = options;
+  let attempts = createAttempts({ ...options, maxAttempts: maxFirstAttempts });
+  let isFresh = options.uploadId === undefined;
+  let durable = -1;
   let corrections = 0;
   for (;;) {
     try {
-      return await sendOnce(upload, options.uploadId === undefined && ledger.resumedAt === undefined);
+      return await sendOnce(upload, isFresh);
     } catch (error) {
       rethrowAbortError(error);
       const failure = LeatError.from(error);
-      if (ledger.progress.durable > durable) {
+      isFresh = false;
+      if (ledger.resumedAt !== undefined && ledger.progress.durable > durable) {
         durable = ledger.progress.durable;
-        attempts.succeeded();
+        attempts = createAttempts(options);
         corrections = 0;
       }
       if (corrected.includes(failure.reason) && corrections++ < MAX_CORRECTIONS) continue;
