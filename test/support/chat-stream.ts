@@ -59,7 +59,12 @@ export function openChat(
   const leaving = new AbortController();
   let error: unknown;
   let isOver = false;
-  let onFrame = () => undefined as void;
+  const waiters = new Set<() => void>();
+
+  function onFrame(): void {
+    for (const wake of waiters) wake();
+    waiters.clear();
+  }
 
   async function read(): Promise<unknown> {
     try {
@@ -96,7 +101,7 @@ export function openChat(
   async function nextFrame(ms: number, kind: string): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve, reject) => {
-      onFrame = resolve;
+      waiters.add(resolve);
       timer = setTimeout(() => reject(new Error(`no frame "${kind}" came`)), ms);
     }).finally(() => clearTimeout(timer));
   }

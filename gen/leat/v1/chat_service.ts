@@ -90,7 +90,10 @@ export interface SendToRoom {
   message: Event | undefined;
 }
 
-/** Not answered. Others receive the newest value of each key, not each value. */
+/**
+ * Not answered, but by RoomProblem: VALUE_TOO_LARGE, TOO_MANY_KEYS (100 a member and room), STATE_FULL (4 MiB a room,
+ * 256 MiB a server), MEMBER_HIDDEN. Others receive the newest value of each key, not each value.
+ */
 export interface SetState {
   /** A joined room. */
   room: string;
@@ -104,7 +107,10 @@ export interface SetState {
   ttl: Duration | undefined;
 }
 
-/** Durable per user and room; moves forward only. Others receive ReadMarks. */
+/**
+ * Durable per user and room, written at most once a second; moves forward only. Others receive RoomReadMarks, not of
+ * hidden members. RoomProblem: ANONYMOUS_CALLER, OFFSET_BEYOND_HEAD.
+ */
 export interface MarkRead {
   /** A joined room. */
   room: string;
@@ -123,13 +129,16 @@ export interface PauseRoom {
   paused: boolean;
 }
 
-/** Answered by Pong, after everything that was queued before it. */
+/** Answered by Pong, after what its rooms had to say before it, of each room up to 16 KiB. */
 export interface Ping {
   /** Comes back in the Pong. */
   nonce: bigint;
 }
 
-/** A fresh credential for the same caller; of another caller it is PERMISSION_DENIED and ends the stream. */
+/**
+ * A fresh credential for the same caller; of another caller it is PERMISSION_DENIED and ends the stream. As long as the
+ * service has no authentication it changes nothing.
+ */
 export interface Authenticate {
   /** As in the authorization header, without "Bearer ". */
   token: string;
@@ -169,13 +178,19 @@ export interface ChatResponse {
     | undefined;
 }
 
-/** The room as it is; what follows is change. */
+/**
+ * The room as it is; what follows is change. It comes again, and replaces all that was known of members and state, when
+ * the room is joined again, and to a receiver who was slow for so long that what went meanwhile is no longer known.
+ */
 export interface RoomJoined {
   /** The room. */
   room: string;
   /** The receiver's own name in the room: one per session. */
   memberId: string;
-  /** All who are there and not hidden; at most 1,000, see member_count. */
+  /**
+   * All who are there and not hidden, oneself too; at most 1,000, see member_count. What does not fit into 64 KiB,
+   * members and state together, follows as RoomPresence and RoomState.
+   */
   members: Member[];
   /** How many there are. */
   memberCount: number;
@@ -231,7 +246,7 @@ export interface Delivery {
   duplicate: boolean;
 }
 
-/** Changes of who is there. */
+/** Changes of who is there. The receiver itself may be among them. */
 export interface RoomPresence {
   /** The room. */
   room: string;
@@ -241,7 +256,7 @@ export interface RoomPresence {
   left: string[];
 }
 
-/** Newest values only; a slow receiver misses what was overwritten. */
+/** Newest values only; a slow receiver misses what was overwritten. The receiver's own may be among them. */
 export interface RoomState {
   /** The room. */
   room: string;
@@ -279,7 +294,7 @@ export interface ReadMark {
 export interface RoomProblem {
   /** The room. */
   room: string;
-  /** What it answers. */
+  /** What it answers; absent for frames that have no name of their own (mark_read, pause). */
   about:
     | //
     /** The join of the room; the member is not in. */
@@ -291,7 +306,10 @@ export interface RoomProblem {
     /** The set_state of this key. */
     { $case: "key"; value: string }
     | //
-    /** Membership ended: removed, or permission withdrawn. No more frames of the room will come. */
+    /**
+     * Membership ended: removed, permission withdrawn, or the messages cannot be read further (OFFSET_TRIMMED: the room
+     * was trimmed beyond where the member was reading). No more frames of the room will come.
+     */
     { $case: "removed"; value: boolean }
     | undefined;
   /** A gRPC status code, google.rpc.Code. */
@@ -304,7 +322,7 @@ export interface RoomProblem {
   retryDelay:
     | Duration
     | undefined;
-  /** Values that belong to the reason, for example first_offset. */
+  /** Values that belong to the reason, for example first_offset; field names the first field that is wrong. */
   metadata: Map<string, string>;
 }
 

@@ -26,7 +26,6 @@ export async function findEntrance(store: Store, rooms: Rooms, join: JoinRoom): 
   const { after, source } = await startReading(store, query);
   // One message is enough to know; where there was a trim meanwhile, it is not the one behind `after`.
   const page = await source.readPage(after, { limit: 1 });
-  const isOpen = rooms.find(join.room)?.marks !== undefined;
-  const cursors = isOpen ? undefined : await store.listCursors(query.topic);
+  const cursors = rooms.find(join.room) ? undefined : await store.listCursors(query.topic);
   return { after: page.scannedTo - page.count, head: page.head, cursors };
 }

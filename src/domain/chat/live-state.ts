@@ -47,7 +47,8 @@ export function createLiveState() {
       member.state.set(key, slot);
       if (ttlMs === undefined) expiries.clear(slot);
       else expiries.set(slot, ttlMs);
-      room.tellState(member, key, value);
+      // A copy: the value is a view of all that came with it.
+      room.tellState(member, key, new Uint8Array(value));
     },
 
     /** Removes a key; nothing happens if it is not there. */

@@ -42,6 +42,8 @@ export class Conversation implements SessionHolder {
   private readonly pump: Pump;
   private readonly sends: Sends;
   private isClosed = false;
+  /** Pings that wait for their turn. */
+  private pings = 0;
   /** Called when fewer answers wait. */
   private onAnswered: (() => void) | undefined;
 
@@ -99,7 +101,7 @@ export class Conversation implements SessionHolder {
   }
 
   private get answersWaiting(): number {
-    return this.pump.answersWaiting + this.sends.waiting;
+    return this.pump.answersWaiting + this.sends.waiting + this.pings;
   }
 
   private async roomForAnswers(max = MAX_ANSWERS): Promise<void> {
@@ -148,10 +150,12 @@ export class Conversation implements SessionHolder {
     if (known) return this.pump.answer(() => known.enter());
     try {
       if (this.memberships.size >= MAX_ROOMS_A_STREAM) throw tooManyRooms();
-      const { rooms, store } = this.deps.chat;
-      const entrance = await findEntrance(store, rooms, join);
+      const entrance = await findEntrance(this.deps.chat.store, this.deps.chat.rooms, join);
       // The stream may have ended, or lost its session, meanwhile.
-      if (!this.isClosed) this.enter(session, join, entrance);
+      if (this.isClosed) return;
+      // Or the room was left by all others, and what was known of it went with them.
+      if (!entrance.cursors && !this.deps.chat.rooms.find(room)) return await this.join(session, join);
+      this.enter(session, join, entrance);
     } catch (error) {
       this.tell(room, error, { $case: 'join', value: join });
     }
@@ -230,8 +234,13 @@ export class Conversation implements SessionHolder {
 
   /** Behind those who have something to say now, each of whom has a turn before it. */
   private ping(nonce: bigint): undefined {
-    const frame = encodeFrame({ $case: 'pong', value: { nonce } });
-    this.pump.ask({ serve: () => this.pump.answer(() => frame) });
+    this.pings++;
+    this.pump.ask({
+      serve: () => {
+        this.pings--;
+        this.pump.answer(() => encodeFrame({ $case: 'pong', value: { nonce } }));
+      },
+    });
   }
 
   private withMember(room: string, about: RoomProblem['about'], act: (membership: Membership) => void): void {

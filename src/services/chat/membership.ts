@@ -43,11 +43,11 @@ export class Membership implements Turn {
     return this.isIn ? this.factsTo : Infinity;
   }
 
-  /** RoomJoined, with the room as it is when it is written. */
+  /** RoomJoined, with the room as it is when it is written. Who has left meanwhile is answered all the same. */
   enter(): readonly Frame[] {
-    if (this.isOver) return [];
     const { memberId } = this.seat.member;
     const page = readSnapshot(this.seat.room, { memberId, head: this.feed.head });
+    if (this.isOver) return page.frames;
     this.factsTo = page.to;
     this.isIn = true;
     this.pump.ask(this);
