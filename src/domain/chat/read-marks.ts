@@ -28,16 +28,20 @@ export function markOf({ cursor, offset }: CursorInfo): { user: string; offset: 
 export function createReadMarks(store: Store) {
   const resting = new Map<string, Mark>();
   const rests = createDeadlines<Mark>((mark) => {
-    if (mark.offset > mark.writtenOffset) write(mark);
+    if (mark.offset > mark.writtenOffset) void write(mark);
     else resting.delete(mark.key);
   });
 
-  function write(mark: Mark): void {
+  async function write(mark: Mark): Promise<void> {
     const { room, user, offset } = mark;
     mark.writtenOffset = offset;
     rests.set(mark, REST_MS);
     const cursor = PREFIX + user;
-    store.write([{ kind: 'commit-cursor', topic: room.topic, cursor, offset, rewind: false }]).catch(mark.report);
+    try {
+      await store.write([{ kind: 'commit-cursor', topic: room.topic, cursor, offset, rewind: false }]);
+    } catch (error) {
+      mark.report(error);
+    }
   }
 
   const keyOf = (room: Room, user: string) => `${room.name}\0${user}`;
@@ -66,13 +70,13 @@ export function createReadMarks(store: Store) {
       if (mark) return void Object.assign(mark, { offset, report });
       const begun = { key, room, user, offset, writtenOffset: 0, report };
       resting.set(key, begun);
-      write(begun);
+      void write(begun);
     },
 
-    /** Writes now what waits: the user is leaving. */
-    flush(room: Room, user: string): void {
+    /** Writes now what waits: the user is leaving. Resolves when it is durable. */
+    async flush(room: Room, user: string): Promise<void> {
       const mark = resting.get(keyOf(room, user));
-      if (mark && mark.offset > mark.writtenOffset) write(mark);
+      if (mark && mark.offset > mark.writtenOffset) await write(mark);
     },
   };
 }

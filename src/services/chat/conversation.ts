@@ -69,8 +69,9 @@ export class Conversation implements SessionHolder {
 
   /** The member said that it is leaving: it does so at once. Resolves when what it sent was carried out and answered. */
   async finish(): Promise<void> {
-    this.leaveAll();
+    const marked = this.leaveAll();
     if (this.session) this.deps.chat.sessions.close(this.session, this, false);
+    await marked;
     await this.roomForAnswers(1);
   }
 
@@ -79,7 +80,7 @@ export class Conversation implements SessionHolder {
     if (this.isClosed) return;
     this.isClosed = true;
     this.deps.chat.heartbeats.clear(this);
-    this.leaveAll();
+    void this.leaveAll();
     this.pump.close();
     if (this.session) this.deps.chat.sessions.close(this.session, this, true);
     this.onAnswered?.();
@@ -177,7 +178,7 @@ export class Conversation implements SessionHolder {
   private leave(room: string): undefined {
     const membership = this.memberships.get(room);
     if (!membership || !this.session) return;
-    this.part(membership);
+    void this.part(membership);
     this.deps.chat.sessions.leave(this.session, membership.seat);
   }
 
@@ -185,22 +186,22 @@ export class Conversation implements SessionHolder {
   private lose(membership: Membership, error: unknown): void {
     const { room } = membership.seat;
     if (!isDomainError(error)) return this.fail(error);
-    this.part(membership);
+    void this.part(membership);
     if (this.session) this.deps.chat.sessions.abandon(this.session, membership.seat);
     this.tell(room.name, error, { $case: 'removed', value: true });
   }
 
-  private leaveAll(): void {
-    for (const membership of [...this.memberships.values()]) this.part(membership);
+  private async leaveAll(): Promise<void> {
+    await Promise.all([...this.memberships.values()].map((membership) => this.part(membership)));
   }
 
-  /** The stream hears no more of the room; the member is still there. */
-  private part(membership: Membership): void {
+  /** The stream hears no more of the room; the member is still there. Resolves when what it has read is stored. */
+  private part(membership: Membership): Promise<void> {
     const { chat } = this.deps;
     const { room, member } = membership.seat;
     this.memberships.delete(room.name);
     chat.leaveFeed(membership.feed, membership);
-    chat.marks.flush(room, member.user);
+    return chat.marks.flush(room, member.user);
   }
 
   private setState(frame: SetState): undefined {

@@ -1,0 +1,233 @@
+import { once } from 'node:events';
+import { describe, expect, it } from '@jest/globals';
+import { ChatRequest, type DeepPartial } from '../../gen/leat/v1/chat_service.js';
+import { openChat } from '../support/chat-stream.js';
+import { spawnServer } from '../support/child-server.js';
+import { startLeat } from '../support/leat-server.js';
+import { type RawCall, connectRaw, frame } from '../support/raw-http2.js';
+import { makeTempDir } from '../support/temp-dir.js';
+import { until } from '../support/until.js';
+import { createChannel, createClientFactory } from 'nice-grpc';
+import { ChatServiceDefinition } from '../../gen/leat/v1/chat_service.js';
+
+const MIB = 1024 * 1024;
+const framed = (request: DeepPartial<ChatRequest['frame']>) =>
+  frame(ChatRequest.encode(ChatRequest.fromPartial({ frame: request })).finish());
+const hello = framed({ $case: 'hello', value: { sessionId: 'raw' } });
+const join = (room: string, afterOffset?: bigint) =>
+  framed({
+    $case: 'join',
+    value: {
+      room,
+      start: afterOffset === undefined ? undefined : { position: { $case: 'afterOffset', value: afterOffset } },
+    },
+  });
+const say = (room: string, id: string, size: number) =>
+  framed({ $case: 'send', value: { room, message: { id, payload: { $case: 'data', value: Buffer.alloc(size) } } } });
+
+/** Writes frames until nothing moves any more, `most` of them at the most. Returns how many the other side took in. */
+async function writeUntilStuck({ stream }: RawCall, make: (index: number) => Buffer, most: number): Promise<number> {
+  let written = 0;
+  while (written < most) {
+    const isTaken = new Promise<boolean>((resolve) => stream.write(make(written), () => resolve(true)));
+    const isStuck = new Promise<boolean>((resolve) => setTimeout(resolve, 1_000, false).unref());
+    if (!(await Promise.race([isTaken, isStuck]))) break;
+    written++;
+  }
+  return written;
+}
+
+describe('a member that does not read', () => {
+  it('is not read any more once 256 answers wait for it', async () => {
+    await using leat = await startLeat();
+    await using connection = await connectRaw(leat.grpcPort);
+    // A window of a few bytes: nearly no answer can reach it.
+    connection.session.settings({ initialWindowSize: 1 });
+    const call = connection.call('/leat.v1.ChatService/Chat', { paused: true });
+    call.stream.write(Buffer.concat([hello, join('full')]));
+    await writeUntilStuck(call, (index) => say('full', `${index}`, 30_000), 2_000);
+    const stored = async () => (await leat.store.topic('rooms/full'))?.headOffset ?? 0;
+    // 64 KiB wait for the socket, its first messages among them, and 256 answers before it.
+    expect(await stored()).toBeLessThan(300);
+    const before = await stored();
+    await using other = openChat(leat.chat);
+    await other.join('full');
+    other.say('full', 'of another');
+    await other.take('delivered');
+    expect(await stored()).toBe(before + 1);
+    call.stream.close(8);
+  }, 60_000);
+
+  it('costs others nothing: they go on, and it has everything when it reads', async () => {
+    await using leat = await startLeat();
+    await using connection = await connectRaw(leat.grpcPort);
+    const call = connection.call('/leat.v1.ChatService/Chat', { paused: true });
+    call.stream.write(Buffer.concat([hello, join('slow', 0n)]));
+    await once(call.stream, 'response');
+    await using ada = openChat(leat.chat);
+    await using bob = openChat(leat.chat);
+    await Promise.all([ada.join('slow'), bob.join('slow')]);
+    const payload = { $case: 'data' as const, value: Buffer.alloc(60_000) };
+    for (let message = 0; message < 200; message++) {
+      ada.send({ $case: 'send', value: { room: 'slow', message: { id: `${message}`, payload } } });
+      if (message % 20 === 19) await bob.take('messages', ({ readOffset }) => readOffset > message);
+    }
+    expect(bob.records('slow')).toHaveLength(200);
+    let bytes = 0;
+    call.stream.on('data', (chunk: Buffer) => (bytes += chunk.length));
+    await until(() => bytes >= 200 * 60_000);
+    call.stream.close(8);
+  });
+});
+
+describe('memory', () => {
+  it('stays bounded while members who do not read are in rooms in which much is said and shown', async () => {
+    await using dir = await makeTempDir();
+    await using server = spawnServer({ 'data-dir': dir.path });
+    const { grpcPort } = await server.serving;
+    const channel = createChannel(`127.0.0.1:${grpcPort}`);
+    await using ada = openChat(createClientFactory().create(ChatServiceDefinition, channel));
+    await ada.join('much');
+    await using connection = await connectRaw(grpcPort);
+    const stopped: RawCall[] = [];
+    for (let member = 0; member < 200; member++) {
+      const call = connection.call('/leat.v1.ChatService/Chat', { paused: true });
+      call.stream.write(Buffer.concat([framed({ $case: 'hello', value: { sessionId: `${member}` } }), join('much')]));
+      stopped.push(call);
+      await once(call.stream, 'readable');
+    }
+    const before = server.residentBytes();
+    const value = Buffer.alloc(30_000);
+    for (let round = 0; round < 300; round++) {
+      ada.send({ $case: 'setState', value: { room: 'much', key: `${round % 50}`, value } });
+      ada.send({
+        $case: 'send',
+        value: { room: 'much', message: { id: `${round}`, payload: { $case: 'data', value } } },
+      });
+      if (round % 30 === 29) await ada.take('messages', ({ readOffset }) => readOffset > round);
+    }
+    // 200 members times 300 rounds times 60 KB are 3.6 GB that none of them has read.
+    expect(server.residentBytes() - before).toBeLessThan(128 * MIB);
+    for (const { stream } of stopped) stream.close(8);
+    channel.close();
+  }, 60_000);
+
+  it('tells a member who comes back to reading the newest values only', async () => {
+    await using leat = await startLeat();
+    await using ada = openChat(leat.chat);
+    await ada.join('pointer');
+    await using connection = await connectRaw(leat.grpcPort);
+    connection.session.settings({ initialWindowSize: 100 });
+    const call = connection.call('/leat.v1.ChatService/Chat', { paused: true });
+    call.stream.write(Buffer.concat([hello, join('pointer')]));
+    await ada.take('presence');
+    const value = (index: number) => Buffer.alloc(10_000, index % 256);
+    for (let index = 0; index < 2_000; index++) {
+      ada.send({ $case: 'setState', value: { room: 'pointer', key: 'k', value: value(index) } });
+      if (index % 100 === 99) await ada.settle();
+    }
+    const nonce = 7n;
+    call.stream.write(framed({ $case: 'ping', value: { nonce } }));
+    let bytes = 0;
+    let last = Buffer.alloc(0);
+    call.stream.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      last = Buffer.concat([last, chunk]).subarray(-12_000);
+    });
+    await until(() => last.includes(value(1_999)));
+    // 20 MB were shown; what waited for the socket, and the newest value, is what came.
+    expect(bytes).toBeLessThan(MIB);
+    call.stream.close(8);
+  }, 60_000);
+});
+
+describe('fairness', () => {
+  it('delivers what is new in one room while a long history of another is read', async () => {
+    await using leat = await startLeat();
+    await using ada = openChat(leat.chat);
+    const payload = { $case: 'data' as const, value: Buffer.alloc(50_000) };
+    await ada.join('old');
+    for (let message = 0; message < 400; message++) {
+      ada.send({ $case: 'send', value: { room: 'old', message: { id: `${message}`, payload } } });
+    }
+    await ada.take('delivered', ({ deliveries }) => deliveries.some(({ offset }) => offset === 400n));
+    await using bob = openChat(leat.chat);
+    await bob.join('new');
+    await bob.join('old', { start: { position: { $case: 'afterOffset', value: 0n } } });
+    await bob.take('messages', ({ room }) => room === 'old');
+    await ada.join('new');
+    ada.say('new', 'now');
+    const fresh = await bob.take('messages', ({ room, records }) => room === 'new' && records.length > 0);
+    expect(fresh.records).toMatchObject([{ event: { id: 'now' } }]);
+    // 20 MB were not all there before it.
+    expect(bob.records('old').length).toBeLessThan(400);
+    await bob.take('messages', ({ room, readOffset }) => room === 'old' && readOffset === 400n);
+    expect(bob.records('old').map(({ offset }) => Number(offset))).toEqual(
+      Array.from({ length: 400 }, (_, i) => i + 1),
+    );
+  });
+
+  it('holds back the messages of a room that is paused, and nothing else', async () => {
+    await using leat = await startLeat();
+    await using ada = openChat(leat.chat);
+    await using bob = openChat(leat.chat);
+    for (const room of ['a', 'b']) await Promise.all([ada.join(room), bob.join(room)]);
+    await bob.settle();
+    bob.send({ $case: 'pause', value: { room: 'a', paused: true } });
+    await bob.settle();
+    for (const room of ['a', 'b']) ada.say(room, `in ${room}`);
+    ada.send({ $case: 'setState', value: { room: 'a', key: 'k', value: Buffer.from('v') } });
+    await bob.take('messages', ({ room, records }) => room === 'b' && records.length > 0);
+    await bob.take('state', ({ room }) => room === 'a');
+    await bob.settle();
+    expect(bob.records('a')).toEqual([]);
+    bob.send({ $case: 'pause', value: { room: 'a', paused: false } });
+    await bob.take('messages', ({ room, records }) => room === 'a' && records.length > 0);
+    expect(bob.records('a')).toMatchObject([{ event: { id: 'in a' } }]);
+  });
+});
+
+describe('many', () => {
+  it('2,000 rooms on one stream, each with what is said in it', async () => {
+    await using leat = await startLeat();
+    await using ada = openChat(leat.chat);
+    const rooms = Array.from({ length: 2_000 }, (_, index) => `many/${index}`);
+    for (const room of rooms) ada.send({ $case: 'join', value: { room } });
+    await ada.take('joined', ({ room }) => room === rooms.at(-1));
+    await ada.settle();
+    for (const room of rooms) ada.say(room, 'hello');
+    await until(() => ada.all('messages').filter(({ records }) => records.length > 0).length === rooms.length);
+    for (const room of [rooms[0], rooms[999], rooms[1_999]]) expect(ada.records(room ?? '')).toHaveLength(1);
+    expect(ada.all('problem')).toEqual([]);
+  }, 60_000);
+
+  it('1,000 members in one room, all of whom get everything and know of each other', async () => {
+    await using leat = await startLeat({ 'max-concurrent-streams': 2_000 });
+    const members = Array.from({ length: 1_000 }, (_, index) => openChat(leat.chat, { user: `u${index}` }));
+    await Promise.all(members.map((member) => member.join('large')));
+    const [speaker] = members;
+    for (let message = 0; message < 20; message++) speaker?.say('large', `${message}`);
+    await Promise.all(members.map((member) => member.take('messages', ({ readOffset }) => readOffset === 20n)));
+    for (const member of members) expect(member.records('large')).toHaveLength(20);
+    await Promise.all(members.map((member) => member.settle()));
+    for (const member of members) {
+      const known = new Set(
+        [
+          ...member.all('joined').flatMap((joined) => joined.members),
+          ...member.all('presence').flatMap((p) => p.joined),
+        ].map(({ user }) => user),
+      );
+      // Of itself a member may learn from RoomJoined alone.
+      expect(known.size).toBe(1_000);
+    }
+    await Promise.all(members.map((member) => member[Symbol.asyncDispose]()));
+  }, 60_000);
+
+  it('10,000 rooms are what a stream may have', async () => {
+    await using leat = await startLeat();
+    await using ada = openChat(leat.chat);
+    for (let room = 0; room <= 10_000; room++) ada.send({ $case: 'join', value: { room: `limit/${room}` } });
+    expect(await ada.take('problem')).toMatchObject({ reason: 'TOO_MANY_ROOMS', about: { $case: 'join' } });
+    expect(ada.all('joined')).toHaveLength(10_000);
+  }, 60_000);
+});
