@@ -1,30 +1,16 @@
 import { once } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
-import { ChatRequest, type DeepPartial } from '../../gen/leat/v1/chat_service.js';
+import { createChannel, createClientFactory } from 'nice-grpc';
+import { ChatServiceDefinition } from '../../gen/leat/v1/chat_service.js';
+import { chatFrame, helloFrame, joinFrame, sendFrame } from '../support/chat-frames.js';
 import { openChat } from '../support/chat-stream.js';
 import { spawnServer } from '../support/child-server.js';
 import { startLeat } from '../support/leat-server.js';
-import { type RawCall, connectRaw, frame } from '../support/raw-http2.js';
+import { type RawCall, connectRaw } from '../support/raw-http2.js';
 import { makeTempDir } from '../support/temp-dir.js';
 import { until } from '../support/until.js';
-import { createChannel, createClientFactory } from 'nice-grpc';
-import { ChatServiceDefinition } from '../../gen/leat/v1/chat_service.js';
 
 const MIB = 1024 * 1024;
-const framed = (request: DeepPartial<ChatRequest['frame']>) =>
-  frame(ChatRequest.encode(ChatRequest.fromPartial({ frame: request })).finish());
-const hello = framed({ $case: 'hello', value: { sessionId: 'raw' } });
-const join = (room: string, afterOffset?: bigint) =>
-  framed({
-    $case: 'join',
-    value: {
-      room,
-      start: afterOffset === undefined ? undefined : { position: { $case: 'afterOffset', value: afterOffset } },
-    },
-  });
-const say = (room: string, id: string, size: number) =>
-  framed({ $case: 'send', value: { room, message: { id, payload: { $case: 'data', value: Buffer.alloc(size) } } } });
-
 /** Writes frames until nothing moves any more, `most` of them at the most. Returns how many the other side took in. */
 async function writeUntilStuck({ stream }: RawCall, make: (index: number) => Buffer, most: number): Promise<number> {
   let written = 0;
@@ -44,8 +30,8 @@ describe('a member that does not read', () => {
     // A window of a few bytes: nearly no answer can reach it.
     connection.session.settings({ initialWindowSize: 1 });
     const call = connection.call('/leat.v1.ChatService/Chat', { paused: true });
-    call.stream.write(Buffer.concat([hello, join('full')]));
-    await writeUntilStuck(call, (index) => say('full', `${index}`, 30_000), 2_000);
+    call.stream.write(Buffer.concat([helloFrame(), joinFrame('full')]));
+    await writeUntilStuck(call, (index) => sendFrame('full', `${index}`, 30_000), 2_000);
     const stored = async () => (await leat.store.topic('rooms/full'))?.headOffset ?? 0;
     // 64 KiB wait for the socket, its first messages among them, and 256 answers before it.
     expect(await stored()).toBeLessThan(300);
@@ -62,7 +48,7 @@ describe('a member that does not read', () => {
     await using leat = await startLeat();
     await using connection = await connectRaw(leat.grpcPort);
     const call = connection.call('/leat.v1.ChatService/Chat', { paused: true });
-    call.stream.write(Buffer.concat([hello, join('slow', 0n)]));
+    call.stream.write(Buffer.concat([helloFrame(), joinFrame('slow', 0n)]));
     await once(call.stream, 'response');
     await using ada = openChat(leat.chat);
     await using bob = openChat(leat.chat);
@@ -92,7 +78,7 @@ describe('memory', () => {
     const stopped: RawCall[] = [];
     for (let member = 0; member < 200; member++) {
       const call = connection.call('/leat.v1.ChatService/Chat', { paused: true });
-      call.stream.write(Buffer.concat([framed({ $case: 'hello', value: { sessionId: `${member}` } }), join('much')]));
+      call.stream.write(Buffer.concat([helloFrame(), joinFrame('much')]));
       stopped.push(call);
       await once(call.stream, 'readable');
     }
@@ -119,7 +105,7 @@ describe('memory', () => {
     await using connection = await connectRaw(leat.grpcPort);
     connection.session.settings({ initialWindowSize: 100 });
     const call = connection.call('/leat.v1.ChatService/Chat', { paused: true });
-    call.stream.write(Buffer.concat([hello, join('pointer')]));
+    call.stream.write(Buffer.concat([helloFrame(), joinFrame('pointer')]));
     await ada.take('presence');
     const value = (index: number) => Buffer.alloc(10_000, index % 256);
     for (let index = 0; index < 2_000; index++) {
@@ -127,7 +113,7 @@ describe('memory', () => {
       if (index % 100 === 99) await ada.settle();
     }
     const nonce = 7n;
-    call.stream.write(framed({ $case: 'ping', value: { nonce } }));
+    call.stream.write(chatFrame({ $case: 'ping', value: { nonce } }));
     let bytes = 0;
     let last = Buffer.alloc(0);
     call.stream.on('data', (chunk: Buffer) => {

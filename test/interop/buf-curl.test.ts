@@ -69,4 +69,27 @@ describe('buf curl, a client in Go that knows the service by reflection alone', 
     const tail = await curl('EventService/ListEvents', { topic, follow: true, limit: '1' });
     expect(tail).toMatchObject({ code: 0, responses: [{ records: [{ offset: '1' }], state: 'TAIL_STATE_COMPLETE' }] });
   });
+
+  it('says something in a room, and reads what was said', async () => {
+    const room = 'curl/room';
+    const message = { id: 'm-1', text: 'hello from a shell' };
+    expect(await curl('ChatService/SendMessage', { room, message })).toMatchObject({
+      code: 0,
+      responses: [{ delivery: { messageId: 'm-1', offset: '1' } }],
+    });
+    const frames = [{ hello: { sessionId: 'curl' } }, { join: { room } }, { send: { room, message: { id: 'm-2' } } }];
+    const chat = await curl('ChatService/Chat', ...frames);
+    expect(chat).toMatchObject({ code: 0 });
+    expect(chat.responses).toContainEqual({ delivered: { room, deliveries: [{ messageId: 'm-2', offset: '2' }] } });
+    expect(chat.responses).toContainEqual({ joined: expect.objectContaining({ room, headOffset: '1' }) });
+    const listed = await curl('ChatService/ListMessages', { room });
+    expect(listed.responses).toMatchObject([
+      { records: [{ event: { type: 'message', text: message.text } }, { event: { id: 'm-2' } }], headOffset: '2' },
+    ]);
+    expect(await curl('ChatService/GetRoom', { room })).toMatchObject({ responses: [{ room: { headOffset: '2' } }] });
+    expect(await curl('ChatService/ListRooms', {})).toMatchObject({ code: 0 });
+    const broken = await curl('ChatService/Chat', { ping: {} });
+    expect(broken.code).not.toBe(0);
+    expect(broken.stderr).toMatch(/HELLO_REQUIRED|first frame must be hello/);
+  });
 });

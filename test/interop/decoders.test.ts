@@ -1,13 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ChatServiceDefinition } from '../../gen/leat/v1/chat_service.js';
 import { EventServiceDefinition } from '../../gen/leat/v1/event_service.js';
 import { UserServiceDefinition } from '../../gen/leat/v1/user_service.js';
 import { type LeatServer, startLeat } from '../support/leat-server.js';
+import { openChat } from '../support/chat-stream.js';
 import { reencoded, registry } from '../support/protobuf-es.js';
 import { withRawResponses } from '../support/raw-client.js';
 
 let leat: LeatServer;
 beforeAll(async () => {
-  leat = await startLeat();
+  // A heartbeat is waited for.
+  leat = await startLeat({ 'heartbeat-interval': '1s' });
 });
 afterAll(() => leat[Symbol.asyncDispose]());
 
@@ -95,11 +98,65 @@ async function compareEvents(): Promise<void> {
   compare(on, methods.deleteTopic, await client.deleteTopic({ topic }));
 }
 
+/** A conversation in which a frame of every kind comes. */
+async function compareConversation(): Promise<void> {
+  const client = leat.client(withRawResponses(ChatServiceDefinition));
+  const room = 'spoken';
+  await using ada = openChat(leat.chat, { user: 'ada' });
+  await ada.join(room);
+  const value = Buffer.from('v');
+  const talk = async function* () {
+    yield { frame: { $case: 'hello' as const, value: { sessionId: 's' } } };
+    yield { frame: { $case: 'join' as const, value: { room } } };
+    await ada.take('presence');
+    const message = { id: 'm', payload: { $case: 'text' as const, value: '😀' }, attributes };
+    yield { frame: { $case: 'send' as const, value: { room, message } } };
+    yield { frame: { $case: 'send' as const, value: { room, message: { ...message, id: '' } } } };
+    await ada.take('messages', ({ records }) => records.length > 0);
+    ada.send({ $case: 'markRead', value: { room, offset: 1n } });
+    ada.send({ $case: 'setState', value: { room, key: 'k', value } });
+    ada.send({ $case: 'setState', value: { room, key: 'gone', value } });
+    ada.send({ $case: 'setState', value: { room, key: 'gone' } });
+    await ada.settle();
+    ada.finish();
+    yield { frame: { $case: 'ping' as const, value: { nonce: -1n } } };
+    await hasEnough;
+  };
+  let enough: () => void = () => undefined;
+  const hasEnough = new Promise<void>((resolve) => (enough = resolve));
+  const kinds = new Set<string>();
+  for await (const bytes of client.chat(talk())) {
+    const { frame } = compare(ChatServiceDefinition, ChatServiceDefinition.methods.chat, bytes);
+    kinds.add(frame?.$case ?? '');
+    if (kinds.size === 9) enough();
+  }
+  expect(kinds.size).toBe(9);
+}
+
+async function compareRooms(): Promise<void> {
+  const client = leat.client(withRawResponses(ChatServiceDefinition));
+  const { getRoom, listMessages, listRooms, sendMessage } = ChatServiceDefinition.methods;
+  const on = ChatServiceDefinition;
+  const room = 'decoded';
+  compare(on, sendMessage, await client.sendMessage({ room, message: { id: 'm', attributes } }));
+  compare(on, listMessages, await client.listMessages({ room }));
+  await using ada = openChat(leat.chat, { user: 'ada' });
+  await ada.join(room);
+  ada.send({ $case: 'markRead', value: { room, offset: 1n } });
+  await ada.settle();
+  compare(on, getRoom, await client.getRoom({ room }));
+  compare(on, listRooms, await client.listRooms({ pageSize: 1 }));
+}
+
 describe('another implementation of protobuf, over the descriptor set', () => {
   it('finds the same values as ours in the responses of every rpc', async () => {
     await compareUsers();
     await compareEvents();
-    const services = ['leat.v1.UserService', 'leat.v1.EventService'].map((name) => registry.getService(name));
+    await compareConversation();
+    await compareRooms();
+    const services = ['leat.v1.UserService', 'leat.v1.EventService', 'leat.v1.ChatService'].map((name) =>
+      registry.getService(name),
+    );
     const all = services.flatMap((service) => service?.methods.map(({ name }) => `${service.name}.${name}`));
     expect([...compared].sort()).toEqual(all.sort());
   });

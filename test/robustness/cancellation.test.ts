@@ -88,7 +88,9 @@ function handles(): string {
 async function startFilled(): Promise<Rig> {
   const rig = await startRig();
   // More than the windows of a connection hold, so that a client that does not read stalls.
-  for (let unit = 0; unit < 8; unit++) await fillTopic(rig.store, 'there', 16, 60_000);
+  for (const topic of ['there', 'rooms/there']) {
+    for (let unit = 0; unit < 8; unit++) await fillTopic(rig.store, topic, 16, 60_000);
+  }
   return rig;
 }
 

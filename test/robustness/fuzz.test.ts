@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { spawnServer, type ChildServer } from '../support/child-server.js';
+import { framesOfEveryKind, helloFrame } from '../support/chat-frames.js';
 import { connectRaw, frame } from '../support/raw-http2.js';
 import { makeTempDir, type TempDir } from '../support/temp-dir.js';
 import { rpcs } from './leat-rig.js';
@@ -113,6 +114,12 @@ const calls: Readonly<Record<string, () => { path?: string; headers?: Record<str
     headers: { 'grpc-timeout': `${below(1e9)}${pick(['x', '', 'S', 'H', 'n'])}` },
     bytes: pick(rpcs).message,
   }),
+  'a conversation some frames of which are broken': () => {
+    const frames = framesOfEveryKind('fuzz').concat(framesOfEveryKind('fuzz'));
+    const said = Array.from({ length: 1 + below(20) }, () => pick(frames));
+    const broken = said.map((one) => (below(4) === 0 ? frame(mutated(one.subarray(5))) : one));
+    return { path: '/leat.v1.ChatService/Chat', bytes: Buffer.concat([helloFrame(), ...broken]) };
+  },
   'many messages': () => ({ bytes: Buffer.concat(Array.from({ length: 5 }, () => pick(rpcs).message)) }),
 };
 

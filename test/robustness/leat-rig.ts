@@ -1,4 +1,5 @@
 import { Event } from '../../gen/leat/v1/event.js';
+import { ChatServiceDefinition } from '../../gen/leat/v1/chat_service.js';
 import { EventServiceDefinition } from '../../gen/leat/v1/event_service.js';
 import { UserServiceDefinition } from '../../gen/leat/v1/user_service.js';
 import { loadConfig } from '../../src/config.js';
@@ -6,6 +7,7 @@ import { openFiles } from '../../src/server/files.js';
 import { leatServices } from '../../src/server/services.js';
 import { encodeEventRun } from '../../src/store/encoding/event-run.js';
 import type { Store } from '../../src/store/store.js';
+import { helloFrame, joinFrame } from '../support/chat-frames.js';
 import { frame } from '../support/raw-http2.js';
 import { openTemporaryStore } from '../support/temporary-store.js';
 import { startTestServer, type TestServer } from '../support/test-server.js';
@@ -85,6 +87,10 @@ const requests: Readonly<Record<string, object>> = {
   UpdateTopic: { topic: { topic: 'there', retention: { maxEvents: 1_000_000n } } },
   TrimTopic: { topic: 'there', beforeOffset: 1n },
   DeleteTopic: { topic: 'gone' },
+  SendMessage: { room: 'there', message: { id: 'm' } },
+  ListMessages: { room: 'there' },
+  GetRoom: { room: 'there' },
+  ListRooms: {},
 };
 
 interface Method {
@@ -98,13 +104,21 @@ interface Method {
 }
 
 function rpcOf(service: string, { name, requestStream, responseStream, requestType }: Method): Rpc {
+  const path = `/${service}/${name}`;
+  // What a member says first are two frames.
+  if (name === 'Chat') {
+    const message = Buffer.concat([helloFrame(), joinFrame('there', 0n)]);
+    return { path, requestStream, responseStream, message };
+  }
   const request = requests[name];
   if (request === undefined) throw new Error(`there is no request for ${name}`);
   const message = frame(requestType.encode(requestType.fromPartial(request) as never).finish());
-  return { path: `/${service}/${name}`, requestStream, responseStream, message };
+  return { path, requestStream, responseStream, message };
 }
 
-/** Every rpc of both services. */
-export const rpcs: readonly Rpc[] = [UserServiceDefinition, EventServiceDefinition].flatMap((service) =>
+/** Every rpc of these services. */
+const services = [UserServiceDefinition, EventServiceDefinition, ChatServiceDefinition];
+
+export const rpcs: readonly Rpc[] = services.flatMap((service) =>
   Object.values<Method>(service.methods).map((method) => rpcOf(service.fullName, method)),
 );
