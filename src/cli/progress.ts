@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import { screenSize } from './screen-size.js';
 
 /** How far a publish has come. */
 export interface ProgressSample {
@@ -26,7 +27,7 @@ export interface ProgressOptions {
   readonly intervalMs?: number;
 }
 
-export type Screen = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+export type Screen = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
 
 const CLEAR_LINE = '\r\u001b[K';
 const BAR_CELLS = 20;
@@ -38,10 +39,8 @@ export function startProgress(screen: Screen, { format, notice, intervalMs = 200
   const draw = () => {
     if (stopped || screen.writableNeedDrain) return;
     const line = format(performance.now() - startedAt);
-    // A line that wraps could not be cleared; some terminals say that they have 0 columns, and mean no number.
-    screen.write(
-      CLEAR_LINE + line.slice(0, (screen.columns !== undefined && screen.columns > 0 ? screen.columns : 80) - 1),
-    );
+    // A line that wraps could not be cleared.
+    screen.write(CLEAR_LINE + line.slice(0, screenSize(screen).columns - 1));
   };
   const timer = setInterval(draw, intervalMs);
   timer.unref();

@@ -1,101 +1,78 @@
-import type { Command } from 'commander';
-import { Topic, type Cursor, type EventServiceClient } from '../../gen/leat/v1/event_service.js';
-import { readCallFailure } from './call-failure.js';
-import { cursorFields, lagOf } from './cursor-fields.js';
-import { escapeJson } from './escape-text.js';
+import { isAbortError } from 'abort-controller-x';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { describeTopics } from './describe-topics.js';
 import { formatTable } from './format-table.js';
-import { formatAge, formatTime } from './format-time.js';
-import type { Paint } from './paint.js';
-import { formatBytes } from './progress.js';
-import type { GlobalOptions, Session } from './session.js';
+import { formatTopicJson, topicColumns, topicRow } from './format-topics.js';
+import type { Session } from './session.js';
+import { watchTopics, type WatchOptions } from './watch-topics.js';
 
-interface TopicsOptions extends GlobalOptions {
-  readonly json?: boolean;
-  readonly long?: boolean;
+interface TopicsOptions extends WatchOptions {
+  readonly watch?: boolean;
 }
 
 export function addTopicsCommand(program: Command, session: Session): void {
   program
     .command('topics')
-    .summary('list the topics')
+    .summary('list the topics, and watch them grow')
     .description(
       'Lists the topics in the order of their names: how much each holds and when it was last written to.\n' +
-        'AGE is the time since then, by the clock of this machine.',
+        'AGE is the time since then, by the clock of this machine. With --watch it does so again and again, with the\n' +
+        'rates of the last seconds: as a table on a terminal, otherwise as lines of JSON. Ctrl-C ends it.',
     )
     .argument('[prefix]', 'only topics whose names begin so')
     .option('-l, --long', 'also how many cursors each has, and how far the last of them is behind the head')
+    .option('-w, --watch', 'stay, and show events and bytes per second')
+    .addOption(
+      new Option('--interval <seconds>', 'time between two looks of --watch')
+        .argParser(parseInterval)
+        .default(2_000, '2'),
+    )
     .option('--json', 'print one JSON object a line')
-    .addHelpText('after', `\nExamples:\n  $ leat topics --long\n  $ leat topics orders/ --json | jq -r .topic`)
+    .addHelpText('after', examples)
     .action((prefix: string | undefined, _options: unknown, command: Command) =>
       topics(session, prefix, command.optsWithGlobals<TopicsOptions>()),
     );
 }
 
+const examples = `
+Examples:
+  $ leat topics --long
+  $ leat topics orders/ --json | jq -r .topic
+  $ leat topics --watch --long
+  $ leat topics --watch | jq -r 'select(.eventsPerSecond > 1000) | .topic'`;
+
 async function topics(session: Session, prefix: string | undefined, options: TopicsOptions): Promise<void> {
+  if (options.watch !== true) return list(session, prefix, options);
+  try {
+    await watchTopics(session, prefix, options);
+  } catch (error) {
+    // There is no other end to it.
+    if (!isAbortError(error)) throw error;
+  }
+}
+
+async function list(session: Session, prefix: string | undefined, { long, json, ...options }: TopicsOptions) {
+  const { signal, paint } = session;
   const { events } = session.client(options);
   let first = true;
-  for await (const page of pages(events, prefix, session.signal)) {
-    const described: DescribedTopic[] = [];
-    for (const topic of page) {
-      described.push(options.long ? await describe(events, topic, session.signal) : { topic });
-    }
-    const text = options.json
-      ? described.map(formatJson).join('')
-      : formatPage(described, options.long ?? false, first, session.paint);
-    await session.output.write(text, session.signal);
+  for await (const page of describeTopics(events, { prefix, long, signal })) {
+    const now = Date.now();
+    const text = json
+      ? page.map((described) => formatTopicJson(described)).join('')
+      : formatTable(
+          topicColumns({ long }),
+          page.map((described) => topicRow(described, now)),
+          first,
+          paint,
+        );
+    await session.output.write(text, signal);
     first = false;
   }
 }
 
-interface DescribedTopic {
-  readonly topic: Topic;
-  /** Undefined if nobody asked for them. */
-  readonly cursors?: readonly Cursor[];
-}
-
-/** A topic that is gone by now is told as it was, without cursors. */
-async function describe(events: EventServiceClient, listed: Topic, signal: AbortSignal): Promise<DescribedTopic> {
-  try {
-    const { topic = listed, cursors } = await events.getTopic({ topic: listed.topic }, { signal });
-    return { topic, cursors };
-  } catch (error) {
-    if (readCallFailure(error)?.reason === 'TOPIC_NOT_FOUND') return { topic: listed, cursors: [] };
-    throw error;
-  }
-}
-
-async function* pages(events: EventServiceClient, prefix: string | undefined, signal: AbortSignal) {
-  let pageToken = '';
-  do {
-    const page = await events.listTopics({ prefix, pageToken }, { signal });
-    pageToken = page.nextPageToken;
-    yield page.topics;
-  } while (pageToken !== '');
-}
-
-function formatJson({ topic, cursors }: DescribedTopic): string {
-  const zeros = { topic: '', firstOffset: '0', headOffset: '0', storedBytes: '0' };
-  const readers = cursors && { cursors: cursors.map((cursor) => cursorFields(cursor, topic.headOffset)) };
-  return `${escapeJson(JSON.stringify({ ...zeros, ...(Topic.toJSON(topic) as object), ...readers }))}\n`;
-}
-
-function formatPage(page: readonly DescribedTopic[], long: boolean, first: boolean, paint: Paint): string {
-  const now = Date.now();
-  const rows = page.map(({ topic, cursors = [] }) => [
-    topic.topic,
-    String(topic.headOffset - topic.firstOffset + 1n),
-    String(topic.firstOffset),
-    String(topic.headOffset),
-    formatBytes(Number(topic.storedBytes)),
-    formatTime(topic.lastCommitTime),
-    formatAge(topic.lastCommitTime, now),
-    ...(long ? [String(cursors.length), maxLag(cursors, topic.headOffset)] : []),
-  ]);
-  const header = ['TOPIC', 'EVENTS', 'FIRST', 'HEAD', 'SIZE', 'LAST COMMIT', 'AGE'];
-  return formatTable(long ? [...header, 'CURSORS', 'MAX LAG'] : header, rows, first, paint);
-}
-
-function maxLag(cursors: readonly Cursor[], headOffset: bigint): string {
-  if (cursors.length === 0) return '-';
-  return String(cursors.map((cursor) => lagOf(cursor, headOffset)).reduce((most, lag) => (lag > most ? lag : most)));
+/** Seconds on the command line, milliseconds inside. */
+function parseInterval(text: string): number {
+  const seconds = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : NaN;
+  if (!(seconds >= 0.1 && seconds <= 3_600)) throw new InvalidArgumentError('Give seconds, 0.1 to 3600.');
+  return seconds * 1_000;
 }
