@@ -4,7 +4,7 @@ import { startCuttingProxy } from '../support/cutting-proxy.js';
 import { startLeat, type LeatServer } from '../support/leat-server.js';
 import { readLog } from '../support/read-log.js';
 import { createResourceStack, type ResourceStack } from '../support/resource-stack.js';
-import { soon } from '../support/soon.js';
+import { eventually, soon } from '../support/soon.js';
 import { until } from '../support/until.js';
 
 const backoff = { initialMs: 1, maxMs: 20 };
@@ -83,30 +83,17 @@ describe('rooms', () => {
     await soon('ann to be in', ann.joined);
     const { rooms } = connect('bob');
     const bob = rooms.join(name);
-    await soon(
-      'bob to be seen',
-      until(() => users(ann).includes('bob')),
-    );
+    await eventually('bob to be seen', () => users(ann).includes('bob'));
     expect(users(ann)).toEqual(users(bob));
     bob.setState('typing', 'yes', { ttlMs: 60_000 });
     const { memberId } = bob.snapshot();
-    await soon(
-      'the state',
-      until(() => textOf(ann.snapshot().states.get(memberId)?.get('typing')) === 'yes'),
-    );
+    await eventually('the state', () => textOf(ann.snapshot().states.get(memberId)?.get('typing')) === 'yes');
     await soon('a message', ann.send('hello'));
     bob.markRead(1);
-    await soon(
-      'the mark',
-      until(() => ann.snapshot().readMarks.get('bob') === 1n),
-    );
+    await eventually('the mark', () => ann.snapshot().readMarks.get('bob') === 1n);
     await rooms.close();
     // It has said goodbye: no grace period.
-    await soon(
-      'bob to be gone',
-      until(() => !users(ann).includes('bob')),
-      900,
-    );
+    await eventually('bob to be gone', () => !users(ann).includes('bob'), 900);
     expect(ann.snapshot().states.has(memberId)).toBe(false);
   });
 
@@ -123,19 +110,10 @@ describe('rooms', () => {
     const watching = (async () => {
       for await (const _members of ann.members()) seen.push(users(ann));
     })();
-    await soon(
-      'bob',
-      until(() => users(ann).includes('bob')),
-    );
-    await soon(
-      'the state',
-      until(() => ann.snapshot().states.has(memberId)),
-    );
+    await eventually('bob', () => users(ann).includes('bob'));
+    await eventually('the state', () => ann.snapshot().states.has(memberId));
     proxy.cutNow();
-    await soon(
-      'the cut',
-      until(() => bob.snapshot().status === 'rejoining'),
-    );
+    await eventually('the cut', () => bob.snapshot().status === 'rejoining');
     await soon('a message', ann.send('while you were away'));
     expect(await read(bob, 1)).toEqual(['while you were away']);
     expect(bob.snapshot().memberId).toBe(memberId);
@@ -195,10 +173,7 @@ describe('rooms', () => {
     const room = rooms.join('a');
     await soon('the send', room.send('1'));
     const closing = first[Symbol.asyncDispose]();
-    await soon(
-      'the drain',
-      until(() => rooms.snapshot().state === 'reconnecting'),
-    );
+    await eventually('the drain', () => rooms.snapshot().state === 'reconnecting');
     await closing;
     await rooms.close();
   });

@@ -2,8 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Status } from 'nice-grpc-common';
 import { createLeatClient, LeatError, type JoinedRoom, type LeatClient, type Rooms } from '../../src/client/index.js';
 import { createResourceStack, type ResourceStack } from '../support/resource-stack.js';
-import { soon } from '../support/soon.js';
-import { until } from '../support/until.js';
+import { eventually, soon } from '../support/soon.js';
 import { startScriptedChat, type ScriptedChat } from './scripted-chat.js';
 
 const backoff = { initialMs: 1, maxMs: 5 };
@@ -219,10 +218,7 @@ describe('what cannot be mended by trying again', () => {
     room.setState('big', 'x');
     await stream.next('setState');
     stream.send({ $case: 'problem', value: { ...problem, about: { $case: 'key', value: 'big' }, reason: 'TOO_MUCH' } });
-    await soon(
-      'the problem',
-      until(() => problems.length > 0),
-    );
+    await eventually('the problem', () => problems.length > 0);
     expect(problems).toEqual(['TOO_MUCH']);
   });
 });
@@ -258,17 +254,11 @@ describe('bounds', () => {
       'a',
       Array.from({ length: 300 }, (_none, index) => index + 1),
     );
-    await soon(
-      'messages',
-      until(() => room.snapshot().messages.length > 0),
-    );
+    await eventually('messages', () => room.snapshot().messages.length > 0);
     expect(room.snapshot().messages.map(({ offset }) => offset)).toEqual([299n, 300n]);
     stream.messages('a', [301]);
     expect(await read(room, 0)).toEqual([]);
-    await soon(
-      'the next',
-      until(() => room.snapshot().messages.at(-1)?.offset === 301n),
-    );
+    await eventually('the next', () => room.snapshot().messages.at(-1)?.offset === 301n);
     expect(stream.frames.map(({ $case }) => $case)).not.toContain('pause');
   });
 
@@ -353,10 +343,7 @@ describe('who is there, live state and read marks', () => {
     const before = room.snapshot();
     expect(room.snapshot()).toBe(before);
     stream.send({ $case: 'presence', value: { room: 'a', joined: [ann] } });
-    await soon(
-      'ann',
-      until(() => room.snapshot().members.length === 1),
-    );
+    await eventually('ann', () => room.snapshot().members.length === 1);
     const { states } = room.snapshot();
     expect([before.members.length, room.snapshot().memberCount, told > 0]).toEqual([0, 1, true]);
     expect(states).toBe(before.states);
@@ -372,17 +359,11 @@ describe('who is there, live state and read marks', () => {
         $case: 'state',
         value: { room: 'a', entries: [{ ...entry(value), value: value ? Buffer.from(value) : undefined }] },
       });
-      await soon(
-        'the state',
-        until(() => seen.at(-1) === value && seen.length > 1),
-      );
+      await eventually('the state', () => seen.at(-1) === value && seen.length > 1);
     }
     stream.send({ $case: 'readMarks', value: { room: 'a', marks: [{ user: 'ann', offset: 4n }] } });
     stream.send({ $case: 'presence', value: { room: 'a', left: ['ann-1'] } });
-    await soon(
-      'ann gone',
-      until(() => room.snapshot().memberCount === 0),
-    );
+    await eventually('ann gone', () => room.snapshot().memberCount === 0);
     expect(room.snapshot().readMarks).toEqual(new Map([['ann', 4n]]));
     await rooms.close();
     await soon('the end of the loop', watching);

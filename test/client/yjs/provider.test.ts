@@ -7,8 +7,7 @@ import { startCuttingProxy } from '../../support/cutting-proxy.js';
 import { startLeat, type LeatServer } from '../../support/leat-server.js';
 import { readLog } from '../../support/read-log.js';
 import { createResourceStack, type ResourceStack } from '../../support/resource-stack.js';
-import { soon } from '../../support/soon.js';
-import { until } from '../../support/until.js';
+import { eventually, soon } from '../../support/soon.js';
 
 let server: LeatServer;
 let resources: ResourceStack;
@@ -38,10 +37,7 @@ async function openSynced(room: string, options: Parameters<typeof open>[1] = {}
 }
 
 const same = (what: string, ...providers: readonly YjsProvider[]) =>
-  soon(
-    what,
-    until(() => new Set(providers.map((provider) => text(provider).toJSON())).size === 1),
-  );
+  eventually(what, () => new Set(providers.map((provider) => text(provider).toJSON())).size === 1);
 
 const saved = (...providers: readonly YjsProvider[]) =>
   soon('everything to be durable', Promise.all(providers.map((provider) => provider.saved())));
@@ -56,10 +52,7 @@ describe('documents of one room', () => {
     text(ann).insert(0, 'hello ');
     text(bob).insert(0, 'world ');
     await saved(ann, bob);
-    await soon(
-      'both',
-      until(() => text(ann).length === 12 && text(bob).length === 12),
-    );
+    await eventually('both', () => text(ann).length === 12 && text(bob).length === 12);
     await same('ann and bob', ann, bob);
     const late = await openSynced(room);
     expect(text(late).toJSON()).toBe(text(ann).toJSON());
@@ -101,18 +94,12 @@ describe('documents of one room', () => {
     const proxy = resources.use(await startCuttingProxy(server.grpcPort));
     const [ann, bob] = [await openSynced(room, { port: proxy.port }), await openSynced(room)];
     proxy.cutNow();
-    await soon(
-      'the cut',
-      until(() => ann.snapshot().state === 'offline'),
-    );
+    await eventually('the cut', () => ann.snapshot().state === 'offline');
     text(ann).insert(0, 'offline ');
     text(bob).insert(0, 'online ');
     await same('both', ann, bob);
     await saved(ann, bob);
-    await soon(
-      'both',
-      until(() => text(bob).length === 15),
-    );
+    await eventually('both', () => text(bob).length === 15);
   });
 });
 
@@ -145,7 +132,7 @@ describe('compaction', () => {
       await saved(...all);
     }
     const isTrimmed = async () => ((await server.store.topic(`rooms/${room}`))?.firstOffset ?? 1) > 1;
-    await soon('a snapshot, and a trim', until(isTrimmed));
+    await eventually('a snapshot, and a trim', isTrimmed);
     await same('all', ...all);
     expect(text(await openSynced(room)).toJSON()).toBe(text(all[0] ?? { doc: new Y.Doc() }).toJSON());
   });
@@ -164,10 +151,7 @@ describe('compaction', () => {
       await saved(ann);
       await soon('compaction', Promise.all([ann.compact(), ann.compact()]));
     }
-    await soon(
-      'bob to have both',
-      until(() => text(bob).length === 11),
-    );
+    await eventually('bob to have both', () => text(bob).length === 11);
     await saved(bob);
     await same('all', ann, bob);
     expect(text(await openSynced(room)).toJSON()).toBe(text(ann).toJSON());
@@ -185,10 +169,7 @@ describe('compaction', () => {
     const bob = await openSynced(room, { onProblem });
     expect([text(bob).toJSON(), problems]).toEqual(['', ['DOCUMENT_INCOMPLETE']]);
     await openSynced(room, { doc: ann.doc });
-    await soon(
-      'the document',
-      until(() => text(bob).toJSON() === 'still here'),
-    );
+    await eventually('the document', () => text(bob).toJSON() === 'still here');
   });
 });
 
@@ -205,20 +186,11 @@ describe('awareness', () => {
     if (ann === undefined || bob === undefined) throw new Error('there are two');
     const namesFor = ({ awareness }: typeof ann) =>
       [...awareness.getStates().values()].map(({ name }) => name as string).sort();
-    await soon(
-      'both to be seen',
-      until(() => people.every((each) => namesFor(each).join() === 'ann,bob')),
-    );
+    await eventually('both to be seen', () => people.every((each) => namesFor(each).join() === 'ann,bob'));
     bob.awareness.setLocalState({ name: 'bobby' });
-    await soon(
-      'the change',
-      until(() => namesFor(ann).join() === 'ann,bobby'),
-    );
+    await eventually('the change', () => namesFor(ann).join() === 'ann,bobby');
     await bob.provider.destroy();
-    await soon(
-      'bob to be gone',
-      until(() => namesFor(ann).join() === 'ann'),
-    );
+    await eventually('bob to be gone', () => namesFor(ann).join() === 'ann');
     expect(namesFor(bob)).toEqual(['bobby']);
   });
 });
