@@ -62,6 +62,16 @@ describe('leat/client, installed in an empty project', () => {
         for await (const event of client.follow('t', { checkpoint: { cursor: 'c' }, filter: { types: ['a.*'] } })) return event;
         return undefined;
       }
+      export const size: Promise<bigint> = client.upload('path', { size: 7 }).then(({ blob }) => blob.size);
+      export const sources = [Buffer.from('x'), (offset: number) => (async function* () { yield Buffer.from(String(offset)); })()];
+      export const more = sources.map((source) => client.upload(source, { onProgress: ({ durable }) => void durable }));
+      export const page = fetch('http://x').then(({ body }) => body && client.upload(body));
+      export const saved: Promise<boolean> = client.download('id', process.stdout, { end: false }).then((r) => r.verified);
+      export const web = client.download('id', new WritableStream<Uint8Array>());
+      export async function first(): Promise<Uint8Array | undefined> {
+        for await (const bytes of client.readBlob('id', { offset: 1 })) return bytes;
+        return undefined;
+      }
       export const text: string = LeatError.from(7).message;
       // @ts-expect-error There is no such place.
       client.follow('t', { start: 'middle' });`;

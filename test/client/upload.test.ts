@@ -10,6 +10,7 @@ import {
   LeatError,
   UploadState,
   type LeatClient,
+  type Setback,
   type UploadOptions,
   type UploadProgress,
   type UploadSource,
@@ -204,6 +205,7 @@ describe('a source that is not as it should be', () => {
       [parts(randomBytes(10), 5), { size: 11 }, 'SOURCE_SIZE_DIFFERS'],
       [parts(randomBytes(10), 5), { size: 9 }, 'SOURCE_SIZE_DIFFERS'],
       [(offset) => parts(randomBytes(10).subarray(offset), 5), { size: 11 }, 'SOURCE_SIZE_DIFFERS'],
+      [randomBytes(10), { size: 9 }, 'SOURCE_SIZE_DIFFERS'],
       [Readable.from(['text']), {}, 'SOURCE_FAILED'],
       [7 as unknown as UploadSource, {}, 'SOURCE_FAILED'],
       [dir.path, {}, 'SOURCE_FAILED'],
@@ -251,6 +253,35 @@ describe('upload over cut connections', () => {
       happened += proxy.cuts;
     }
     expect(happened).toBeGreaterThan(3);
+  });
+});
+
+describe('a connection that is dead without anybody having said so', () => {
+  it('is given up and made again, up and down', async () => {
+    const proxy = resources.use(await startCuttingProxy(server.grpcPort));
+    const own = resources.use(createLeatClient({ address: `127.0.0.1:${proxy.port}`, keepaliveMs: 1_000 }));
+    const bytes = randomBytes(8 * PIECE);
+    const lost: LeatError[] = [];
+    const options = { backoff, onSetback: ({ error }: Setback) => lost.push(error) };
+    const uploadId = freshId();
+    const isSending = async () =>
+      (await client.uploads.listUploads({})).uploads.some((each) => each.uploadId === uploadId);
+    async function* source() {
+      yield bytes.subarray(0, 3 * PIECE);
+      await until(isSending);
+      proxy.freezeNow();
+      yield bytes.subarray(3 * PIECE);
+    }
+    await own.upload(source(), { ...options, uploadId });
+    expect(await isStored(uploadId, bytes)).toBe(true);
+    expect(lost).toEqual([expect.objectContaining({ code: Status.UNAVAILABLE })]);
+    const parts: Uint8Array[] = [];
+    for await (const part of own.readBlob(uploadId, options)) {
+      parts.push(part);
+      if (lost.length === 1) proxy.freezeNow();
+    }
+    expect(Buffer.concat(parts).equals(bytes)).toBe(true);
+    expect(lost.length).toBe(2);
   });
 });
 

@@ -35,8 +35,13 @@ export async function uploadCall(upload: Upload, from: number): Promise<UploadCh
     feed.release(bytes);
     ledger.durable(bytes);
   };
-  const watch = { uploadId: start.uploadId, isUrgent: () => feed.needsRelease, onDurable, signal };
-  const watching = watchDurable(uploads, watch).catch((error: unknown) => {
+  const watching = watchDurable(uploads, {
+    uploadId: start.uploadId,
+    isUrgent: () => feed.needsRelease,
+    isWatched: ledger.isWatched,
+    onDurable,
+    signal,
+  }).catch((error: unknown) => {
     trouble = { error };
     call.abort();
   });

@@ -4,6 +4,8 @@ import type { UploadOptions, UploadProgress } from './upload-options.js';
 /** Keeps how far an upload is, and tells what changes. */
 export interface UploadLedger {
   readonly progress: UploadProgress;
+  /** Whether somebody is told. */
+  readonly isWatched: boolean;
   /** What was durable when it began; undefined until the service has said. */
   readonly resumedAt: number | undefined;
   /** So many bytes are durable. True if that is more than was known. */
@@ -26,6 +28,7 @@ export function createUploadLedger(
   }
 
   return {
+    isWatched: onProgress !== undefined,
     get progress() {
       return progress;
     },

@@ -1,4 +1,3 @@
-import type { ReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import type { Blob } from '../../../gen/leat/v1/blob.js';
@@ -9,7 +8,7 @@ import type { BackoffOptions } from '../backoff.js';
  * Bytes that come once: a stream of Node's or of the web's, or any async iterable. Read only as
  * fast as they are sent. They are not copied, so each piece needs memory of its own.
  */
-export type ByteStream = AsyncIterable<Uint8Array> | Readable | ReadStream | ReadableStream<Uint8Array>;
+export type ByteStream = AsyncIterable<Uint8Array> | Readable | ReadableStream<Uint8Array>;
 
 /**
  * What to upload. The path of a file, bytes, and a function that opens a stream at a byte, are read again after a lost

@@ -11,6 +11,7 @@ import type { UploadClient } from './upload-client.js';
 import { createUploadId } from './upload-id.js';
 import { createUploadLedger } from './upload-ledger.js';
 import type { UploadOptions, UploadResult, UploadSource } from './upload-options.js';
+import { checkSize } from './upload-verdicts.js';
 
 /** Bytes that were damaged on their way are sent again, and a wrong offset is mended; not for ever. */
 const MAX_CORRECTIONS = 3;
@@ -49,6 +50,7 @@ async function uploadSource(
   const size = feed.size === undefined ? undefined : BigInt(feed.size);
   const start = { uploadId, name: options.name ?? feed.name ?? uploadId, contentType, size };
   try {
+    if (feed.size !== undefined) checkSize(feed.size, options.size, 0);
     const blob = await sendAll({ uploads, start, feed, digest: createFileDigest(), ledger, signal }, options);
     return { ...ledger.progress, resumedAt: ledger.resumedAt ?? 0, blob };
   } catch (error) {

@@ -3,14 +3,15 @@ import type { UploadClient } from './upload-client.js';
 
 export interface WatchOptions {
   readonly uploadId: string;
-  /** Whether somebody waits to hear it: then it is asked for at every tick. */
+  /** Whether somebody waits for it: then it is asked for at every tick. */
   readonly isUrgent: () => boolean;
+  /** Whether somebody likes to hear it: then it is asked for twice a second. */
+  readonly isWatched: boolean;
   readonly onDurable: (bytes: number) => void;
   readonly signal: AbortSignal;
 }
 
 const TICK_MS = 50;
-/** Without hurry it is asked for at every so many ticks: half a second. */
 const CALM_TICKS = 10;
 const TIMEOUT_MS = 5_000;
 
@@ -19,12 +20,13 @@ const TIMEOUT_MS = 5_000;
  * that does not come is not missed: the call that sends knows what is wrong. Throws what `onDurable` throws.
  */
 export async function watchDurable(uploads: UploadClient, options: WatchOptions): Promise<void> {
-  const { isUrgent, onDurable, signal } = options;
+  const { isUrgent, isWatched, onDurable, signal } = options;
   for (let tick = 1; !signal.aborted; tick++) {
     await delay(signal, TICK_MS).catch(catchAbortError);
-    if (signal.aborted || (tick % CALM_TICKS !== 0 && !isUrgent())) continue;
+    const isTime = isUrgent() || (isWatched && tick % CALM_TICKS === 0);
+    if (signal.aborted || !isTime) continue;
     const bytes = await askOnce(uploads, options);
-    if (bytes !== undefined && !options.signal.aborted) onDurable(bytes);
+    if (bytes !== undefined && !signal.aborted) onDurable(bytes);
   }
 }
 
