@@ -13,6 +13,7 @@ import { readSourceFile } from './source-file.js';
 import { stopService } from './stop-service.js';
 import { surviveCuts } from './survive-cuts.js';
 import { createUsers } from './create-users.js';
+import { talkInRooms } from './talk-in-rooms.js';
 import { uploadFile } from './upload-file.js';
 
 /** Longer than this and something hangs. */
@@ -52,6 +53,7 @@ async function demo(report: Report, signal: AbortSignal): Promise<void> {
       const large = await findLargeFile(signal);
       await uploadFile(client, service, large, report, signal);
       await downloadFile(service.address, large, path.join(folder, large.name), report, signal);
+      await talkInRooms(service.address, report, signal);
       await stopService(client, service, report, signal);
     } finally {
       await client.close();
