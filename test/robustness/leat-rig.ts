@@ -1,9 +1,11 @@
+import { BlobServiceDefinition } from '../../gen/leat/v1/blob_service.js';
 import { Event } from '../../gen/leat/v1/event.js';
 import { ChatServiceDefinition } from '../../gen/leat/v1/chat_service.js';
 import { EventServiceDefinition } from '../../gen/leat/v1/event_service.js';
+import { UploadChunksRequest, UploadServiceDefinition } from '../../gen/leat/v1/upload_service.js';
 import { UserServiceDefinition } from '../../gen/leat/v1/user_service.js';
 import { loadConfig } from '../../src/config.js';
-import { openFiles } from '../../src/server/files.js';
+import { type Files, openFiles } from '../../src/server/files.js';
 import { leatServices } from '../../src/server/services.js';
 import { encodeEventRun } from '../../src/store/encoding/event-run.js';
 import type { Store } from '../../src/store/store.js';
@@ -16,6 +18,7 @@ import { startTestServer, type TestServer } from '../support/test-server.js';
 export interface Rig {
   readonly test: TestServer;
   readonly store: Store;
+  readonly files: Files;
   /** Who waits for a topic to grow. */
   waiting(): number;
   [Symbol.asyncDispose](): Promise<void>;
@@ -41,6 +44,7 @@ export async function startRig(flags: Readonly<Record<string, unknown>> = {}): P
   return {
     test,
     store,
+    files,
     waiting: () => waiting,
     async [Symbol.asyncDispose]() {
       await test[Symbol.asyncDispose]();
@@ -59,12 +63,28 @@ export async function fillTopic(store: Store, topic: string, count: number, byte
   await store.write([{ kind: 'append-events', topic, author: '', events }]);
 }
 
-/** A method, and a good first message for it, framed. */
+/** Makes a blob of so many bytes. */
+export async function fillBlob({ files }: Rig, uploadId: string, size: number): Promise<void> {
+  const { signal } = new AbortController();
+  const start = { uploadId, name: '', contentType: 'application/octet-stream', size, sha256: Buffer.alloc(0) };
+  const session = await files.uploads.start(start, { caller: '', signal });
+  const step = 1024 * 1024;
+  for (let offset = 0; offset < size; offset += step) {
+    await session.add({ offset, data: Buffer.alloc(Math.min(step, size - offset)), crc32c: undefined });
+  }
+  await session.finish({ size, sha256: Buffer.alloc(0) });
+  await session.close();
+}
+
+/** A method, and good messages for it, framed. */
 export interface Rpc {
   readonly path: string;
   readonly requestStream: boolean;
   readonly responseStream: boolean;
+  /** The first one. */
   readonly message: Buffer;
+  /** Those that follow. */
+  readonly next: Buffer;
 }
 
 const event = { type: 'cancelled' };
@@ -91,6 +111,20 @@ const requests: Readonly<Record<string, object>> = {
   ListMessages: { room: 'there' },
   GetRoom: { room: 'there' },
   ListRooms: {},
+  UploadChunks: { frame: { $case: 'start', value: { uploadId: 'cancelled' } } },
+  GetUpload: { uploadId: 'there' },
+  CancelUpload: { uploadId: 'gone' },
+  ListUploads: {},
+  DownloadBlob: { blobId: 'there' },
+  GetBlob: { blobId: 'there' },
+  ListBlobs: {},
+  DeleteBlob: { blobId: 'gone', allowMissing: true },
+};
+
+/** The same bytes at the same place: it does not matter how often they come. */
+const chunk = { frame: { $case: 'chunk' as const, value: { offset: 0n, data: Buffer.alloc(100) } } };
+const followers: Readonly<Record<string, Buffer>> = {
+  UploadChunks: frame(UploadChunksRequest.encode(UploadChunksRequest.fromPartial(chunk)).finish()),
 };
 
 interface Method {
@@ -108,17 +142,24 @@ function rpcOf(service: string, { name, requestStream, responseStream, requestTy
   // What a member says first are two frames.
   if (name === 'Chat') {
     const message = Buffer.concat([helloFrame(), joinFrame('there', 0n)]);
-    return { path, requestStream, responseStream, message };
+    return { path, requestStream, responseStream, message, next: message };
   }
   const request = requests[name];
   if (request === undefined) throw new Error(`there is no request for ${name}`);
   const message = frame(requestType.encode(requestType.fromPartial(request) as never).finish());
-  return { path, requestStream, responseStream, message };
+  const next = followers[name] ?? message;
+  return { path, requestStream, responseStream, message, next };
 }
 
-/** Every rpc of these services. */
-const services = [UserServiceDefinition, EventServiceDefinition, ChatServiceDefinition];
+const services = [
+  UserServiceDefinition,
+  EventServiceDefinition,
+  ChatServiceDefinition,
+  UploadServiceDefinition,
+  BlobServiceDefinition,
+];
 
+/** Every rpc of these services. */
 export const rpcs: readonly Rpc[] = services.flatMap((service) =>
   Object.values<Method>(service.methods).map((method) => rpcOf(service.fullName, method)),
 );
