@@ -1,7 +1,7 @@
 import { abortable, AbortError, throwIfAborted } from 'abort-controller-x';
 import type { CallContext, ServerMiddleware } from 'nice-grpc-common';
 import type { Outbox } from './call-context.js';
-import { abortCause, type CallRecord } from './call-record.js';
+import type { CallRecord } from './call-record.js';
 import type { CallRecords } from './call-records.js';
 import { armDeadline } from './deadline.js';
 import { DETAILS_TRAILER, encodeStatus } from './error-details.js';
@@ -33,8 +33,8 @@ export function createCallBoundary(deps: {
   readonly maxUnaryMs: number;
 }): ServerMiddleware<BoundaryContext> {
   return (call, context) => {
-    const record = deps.records.enter(context.metadata);
-    if (record === undefined) throw new AbortError() as Error;
+    const record = deps.records.take(context.metadata);
+    if (record === undefined || !deps.records.enter(record)) throw new AbortError() as Error;
     adopt(context, record);
     if (call.requestStream || call.responseStream) context.sendHeader();
     const disarm = armDeadline(record, deps.maxUnaryMs);
@@ -63,14 +63,14 @@ function contextOf({ requestId, outbox }: CallRecord) {
 
 /** nice-grpc itself waits with `context.signal` while the client does not read, so it has to be ours. */
 function adopt(context: CallContext, record: CallRecord) {
-  record.requestId = requestIdOf(context.metadata);
+  record.requestId = requestIdOf(context.metadata.get(REQUEST_ID_HEADER));
   context.header.set(REQUEST_ID_HEADER, record.requestId);
   context.signal = record.signal;
 }
 
 /** Whether the handler came to its one answer and, if the call was ended meanwhile, it was not by the client. */
-function isAnswer({ value }: IteratorReturnResult<unknown>, signal: AbortSignal): boolean {
-  return value !== undefined && (!signal.aborted || abortCause(signal) !== undefined);
+function isAnswer({ value }: IteratorReturnResult<unknown>, { abortReason }: CallRecord): boolean {
+  return value !== undefined && (abortReason === undefined || abortReason.cause !== undefined);
 }
 
 /**
@@ -88,7 +88,7 @@ function guard(
     try {
       if (inner === undefined) throwIfAborted(record.signal);
       const result = await (record.streaming ? step() : abortable(record.signal, step()));
-      if (result.done && !isAnswer(result, record.signal)) throwIfAborted(record.signal);
+      if (result.done && !isAnswer(result, record)) throwIfAborted(record.signal);
       if (result.done) leave();
       else record.outbox.add();
       return result;

@@ -1,7 +1,7 @@
 import type { Metadata } from 'nice-grpc-common';
 import { DomainError } from '../domain/errors.js';
 import { createInboxes } from './inbox.js';
-import { createCallRecord, type CallRecord, type CallStart } from './call-record.js';
+import { CallRecord, type CallStart } from './call-record.js';
 
 /** Carries the record from the transport's interceptor to the middleware. What a client sends in it is overwritten. */
 export const CALL_KEY = 'leat-internal-call';
@@ -11,13 +11,17 @@ export interface CallRecords {
   /** Running calls: neither ended on the wire nor left by their handler. */
   readonly size: number;
   readonly draining: boolean;
-  /** Transport: a call begins. Returns its record and the value of `CALL_KEY`. */
-  open(start: CallStart): { record: CallRecord; key: string };
+  /** Transport: a call begins. */
+  open(start: CallStart): CallRecord;
+  /** Transport: the value of `CALL_KEY` with which the middleware finds the record. */
+  keyOf(record: CallRecord): string;
   /** Transport: the call is over on the wire, in whatever way. */
-  closed(key: string): void;
-  /** Middleware: takes the record over; undefined if the call is over already. Must be followed by `left`. */
-  enter(metadata: Metadata): CallRecord | undefined;
-  /** Middleware: the handler is done. */
+  closed(record: CallRecord): void;
+  /** Middleware: takes the record of a key; undefined if the call is over already. */
+  take(metadata: Metadata): CallRecord | undefined;
+  /** The handler begins, unless the call is over already. Must be followed by `left` if it does. */
+  enter(record: CallRecord): boolean;
+  /** The handler is done. */
   left(record: CallRecord): void;
   /** Ends all streams, and refuses every call that comes from now on. Unary calls go on. */
   drain(): void;
@@ -25,13 +29,6 @@ export interface CallRecords {
   abortAll(cause: Error): void;
   /** Resolves when no call is left. Never rejects. */
   idle(): Promise<void>;
-}
-
-interface Entry {
-  readonly record: CallRecord;
-  readonly key: string;
-  closed: boolean;
-  entered: boolean;
 }
 
 export interface CallObserver {
@@ -47,69 +44,68 @@ export const drainingError = () =>
   new DomainError('unavailable', 'DRAINING', 'the server is shutting down; call again, another one answers');
 
 export function createCallRecords(observers: readonly CallObserver[]): CallRecords {
-  const byKey = new Map<string, Entry>();
-  const byRecord = new Map<CallRecord, Entry>();
+  const running = new Set<CallRecord>();
+  const byKey = new Map<string, CallRecord>();
   const createInbox = createInboxes();
   const idlers = new Set<() => void>();
   let draining = false;
   let lastKey = 0;
 
-  function end({ key, record }: Entry) {
-    byKey.delete(key);
-    byRecord.delete(record);
-    record.inbox.close();
-    observers.forEach((observer) => observer.ended(record));
-    if (byKey.size > 0) return;
+  function end(record: CallRecord) {
+    if (!running.delete(record)) return;
+    byKey.delete(record.key);
+    record.close();
+    for (const observer of observers) observer.ended(record);
+    if (running.size > 0) return;
     for (const resolve of idlers) resolve();
     idlers.clear();
   }
 
   return {
     get size() {
-      return byKey.size;
+      return running.size;
     },
     get draining() {
       return draining;
     },
     open(start) {
-      const entry = {
-        record: createCallRecord(start, createInbox()),
-        key: String(++lastKey),
-        closed: false,
-        entered: false,
-      };
-      byKey.set(entry.key, entry);
-      byRecord.set(entry.record, entry);
-      observers.forEach((observer) => observer.started(entry.record));
-      if (draining && !answeredWhileDraining(start.path)) entry.record.abort(drainingError());
-      return entry;
+      const record = new CallRecord(start, createInbox);
+      running.add(record);
+      for (const observer of observers) observer.started(record);
+      if (draining && !answeredWhileDraining(start.path)) record.abort(drainingError());
+      return record;
     },
-    closed(key) {
-      const entry = byKey.get(key);
-      if (entry === undefined || entry.closed) return;
-      entry.closed = true;
-      if (entry.entered) entry.record.abort();
-      else end(entry);
+    keyOf(record) {
+      record.key = String(++lastKey);
+      byKey.set(record.key, record);
+      return record.key;
     },
-    enter(metadata) {
-      const entry = byKey.get(metadata.get(CALL_KEY) ?? '');
+    closed(record) {
+      if (record.isClosed) return;
+      record.isClosed = true;
+      if (record.isEntered) record.abort();
+      else end(record);
+    },
+    take(metadata) {
+      const record = byKey.get(metadata.get(CALL_KEY) ?? '');
       metadata.delete(CALL_KEY);
-      if (entry !== undefined) entry.entered = true;
-      return entry?.record;
+      return record;
+    },
+    enter(record) {
+      record.isEntered = !record.isClosed;
+      return record.isEntered;
     },
     left(record) {
-      const entry = byRecord.get(record);
-      if (entry === undefined) return;
-      entry.entered = false;
-      if (entry.closed) end(entry);
+      record.isEntered = false;
+      if (record.isClosed) end(record);
     },
     drain() {
       draining = true;
-      for (const record of byRecord.keys()) if (record.streaming) record.abort(drainingError());
+      for (const record of running) if (record.streaming) record.abort(drainingError());
     },
     abortAll(cause) {
-      for (const record of byRecord.keys()) record.abort(cause);
+      for (const record of running) record.abort(cause);
     },
-    idle: async () => (byKey.size === 0 ? undefined : new Promise<void>((resolve) => idlers.add(resolve))),
+    idle: async () => (running.size === 0 ? undefined : new Promise<void>((resolve) => idlers.add(resolve))),
   };
 }

@@ -2,7 +2,7 @@ import { isAbortError } from 'abort-controller-x';
 import { ServerError, Status } from 'nice-grpc-common';
 import { RichServerError, type Any } from 'nice-grpc-error-details';
 import { codeOfKind, type DomainError, isDomainError } from '../domain/errors.js';
-import { abortCause, type CallRecord } from './call-record.js';
+import type { CallRecord } from './call-record.js';
 import { detailsOf, errorInfo, sayable } from './error-details.js';
 
 /** A status for the client, with its google.rpc details. */
@@ -14,7 +14,7 @@ export type ClientError = RichServerError & { readonly extra: Any[] };
  */
 export function toClientError(error: unknown, record: CallRecord): ClientError | undefined {
   if (isAbortError(error)) {
-    const cause = abortCause(record.signal);
+    const cause = record.abortReason?.cause;
     return cause === undefined ? undefined : toClientError(cause, record);
   }
   if (error instanceof RichServerError) return error as ClientError;

@@ -3,6 +3,7 @@ import type { ServerMiddleware } from 'nice-grpc-common';
 import { DomainError, isDomainError } from '../domain/errors.js';
 import { mapEach } from '../streams/take-each.js';
 import { decodeUtf8 } from '../store/encoding/utf8.js';
+import type { CallRecord } from './call-record.js';
 import type { BoundaryContext } from './call-boundary.js';
 
 interface MessageType<T> {
@@ -81,6 +82,8 @@ export interface StrictService<S extends GeneratedService, O> {
 export interface StrictCodec<S extends GeneratedService, O> {
   readonly definition: StrictService<S, O>;
   readonly middleware: ServerMiddleware<object, BoundaryContext>;
+  /** By path, for methods that are called without nice-grpc. */
+  readonly codecs: ReadonlyMap<string, Codec>;
 }
 
 export function withStrictCodec<S extends GeneratedService, const O extends CodecOverrides<S>>(
@@ -94,10 +97,10 @@ export function withStrictCodec<S extends GeneratedService, const O extends Code
     codecs.set(`/${service.fullName}/${method.name}`, codecOf(method, overrides?.[key]));
   }
   const definition = { name: service.name, fullName: service.fullName, methods } as StrictService<S, O>;
-  return { definition, middleware: codecMiddleware(codecs) };
+  return { definition, middleware: codecMiddleware(codecs), codecs };
 }
 
-interface Codec {
+export interface Codec {
   decode(bytes: Uint8Array): unknown;
   encode(message: never): Uint8Array;
 }
@@ -152,19 +155,17 @@ function codecMiddleware(codecs: ReadonlyMap<string, Codec>): ServerMiddleware<o
   return (call, context) => {
     const codec = codecs.get(call.method.path);
     if (codec === undefined) return call.next(call.request, context);
-    const decode = (message: unknown) => decodeStrictly(codec, takeBytes(message as Encoded), context);
-    const encode = (message: unknown): Encoded => {
-      const bytes = codec.encode(message as never);
-      context.record.bytesOut += bytes.byteLength;
-      return { bytes };
-    };
+    const decode = (message: unknown) => decodeRequest(codec, message, context.record);
+    const encode = (message: unknown) => encodeResponse(codec, message, context.record);
     const request = call.requestStream ? mapEach(call.request, decode) : decode(call.request);
     const responses = call.next(request as typeof call.request, context);
     return mapResponses(responses, encode) as typeof responses;
   };
 }
 
-function decodeStrictly(codec: Codec, bytes: Uint8Array, { record }: BoundaryContext): unknown {
+/** The request that the transport received. Throws `invalid` for bytes that are none. */
+export function decodeRequest(codec: Codec, message: unknown, record: CallRecord): unknown {
+  const bytes = takeBytes(message as Encoded);
   record.bytesIn += bytes.byteLength;
   try {
     return codec.decode(bytes);
@@ -172,6 +173,13 @@ function decodeStrictly(codec: Codec, bytes: Uint8Array, { record }: BoundaryCon
     if (isDomainError(error)) throw error;
     throw malformed(wordsOf(error));
   }
+}
+
+/** The response as the transport sends it. */
+export function encodeResponse(codec: Codec, message: unknown, record: CallRecord): Encoded {
+  const bytes = codec.encode(message as never);
+  record.bytesOut += bytes.byteLength;
+  return { bytes };
 }
 
 function wordsOf(error: unknown): string {

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { Metadata } from 'nice-grpc-common';
 
 /** Header of requests and responses. */
 export const REQUEST_ID_HEADER = 'x-request-id';
@@ -8,7 +7,6 @@ export const REQUEST_ID_HEADER = 'x-request-id';
 const acceptable = /^[\x21-\x7e]{1,128}$/;
 
 /** The caller's id if it can be used, else a fresh one. */
-export function requestIdOf(metadata: Metadata): string {
-  const given = metadata.get(REQUEST_ID_HEADER);
+export function requestIdOf(given: string | undefined): string {
   return given !== undefined && acceptable.test(given) ? given : randomUUID();
 }

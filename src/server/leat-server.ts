@@ -49,7 +49,8 @@ export interface Ports {
 /** How long calls that were told to end may take before their connections are closed. */
 const ABORT_GRACE_MS = 250;
 
-export function createLeatServer({ config, services, log }: ServerDeps): RunningServer {
+export function createLeatServer(deps: ServerDeps): RunningServer {
+  const { config, services, log } = deps;
   installTransportTuning();
   const registry = new Registry();
   const records = createCallRecords([createCallLog(log), createCallMetrics(registry)]);
@@ -59,7 +60,7 @@ export function createLeatServer({ config, services, log }: ServerDeps): Running
     maxBytes: Math.max(config.maxWindow, config.window),
     budget: createWindowBudget(config.windowBudget),
   });
-  const server = createGrpcServer(config, records, windows);
+  const server = createGrpcServer(deps, records, windows);
   let ready = false;
   const http = createHttpPort({ registry, isReady: () => ready });
   const stopMeasuring = measureEventLoopDelay(registry);
@@ -109,9 +110,14 @@ export function createLeatServer({ config, services, log }: ServerDeps): Running
   return { start, drain: () => (draining ??= drain()), close, registry, calls: records };
 }
 
-function createGrpcServer(config: Config, records: CallRecords, windows: WindowControl): LeatServer {
-  const partialMessages = createPartialMessages({ maxBytes: config.partialMessageBudget });
-  const interceptor = createCallInterceptor({ records, partialMessages, maxMetadataSize: config.maxMetadataSize });
+function createGrpcServer({ config, services }: ServerDeps, records: CallRecords, windows: WindowControl): LeatServer {
+  const interceptor = createCallInterceptor({
+    records,
+    partialMessages: createPartialMessages({ maxBytes: config.partialMessageBudget }),
+    unaryMethods: new Map(services.flatMap(({ unaryMethods }) => [...unaryMethods])),
+    maxMetadataSize: config.maxMetadataSize,
+    maxUnaryMs: config.maxUnaryDuration,
+  });
   return createServer(transportOptions(config, [interceptor], windows))
     .use(createCallBoundary({ records, maxUnaryMs: config.maxUnaryDuration }))
     .use(createCallerMiddleware())

@@ -46,7 +46,13 @@ export function statusOf(error: DomainError): WireStatus {
   return withDetails(code, details, extra);
 }
 
-function withDetails(code: Status, text: string, details: readonly Any[], metadata = new Metadata()): WireStatus {
+/** A status with its google.rpc details in `metadata`. */
+export function withDetails(
+  code: Status,
+  text: string,
+  details: readonly Any[],
+  metadata = new Metadata(),
+): WireStatus & { readonly metadata: Metadata } {
   metadata.set(DETAILS_TRAILER, Buffer.from(encodeStatus(code, text, details)));
   return { code, details: text, metadata };
 }

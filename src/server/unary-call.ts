@@ -1,0 +1,148 @@
+import { Metadata, ServerInterceptingCall, status as Status, type ServerInterceptor } from '@grpc/grpc-js';
+import type { CallRecord } from '../middleware/call-record.js';
+import type { CallRecords } from '../middleware/call-records.js';
+import { CALLER_HEADER, callerOf } from '../middleware/caller.js';
+import { armDeadline } from '../middleware/deadline.js';
+import { toClientError } from '../middleware/error-mapping.js';
+import { type Codec, decodeRequest, encodeResponse } from '../middleware/request-codec.js';
+import { REQUEST_ID_HEADER, requestIdOf } from '../middleware/request-id.js';
+import type { BoundCall } from './bound-partial-message.js';
+import { refusesMetadata, refusesPartialMessage, type Refusable } from './refusals.js';
+import { UnaryContext } from './unary-context.js';
+import { withDetails } from './wire-status.js';
+
+type NextCall = Parameters<ServerInterceptor>[1];
+type Listener = Parameters<NextCall['start']>[0];
+
+/** A method with one request and one answer, as a service has it. */
+export interface UnaryMethod {
+  readonly codec: Codec;
+  handle(request: never, context: UnaryContext): Promise<unknown>;
+}
+
+export interface UnaryCallDeps {
+  readonly records: CallRecords;
+  readonly maxUnaryMs: number;
+  /** In bytes. */
+  readonly maxMetadataSize: number;
+}
+
+/**
+ * Answers a unary call right above grpc-js's innermost call: the handlers of grpc-js, and the generators of nice-grpc
+ * and its middleware, cost more than all that is done for such a call. What the middleware does for other calls is done
+ * here with the same functions.
+ */
+export class UnaryCall extends ServerInterceptingCall {
+  private metadata = new Metadata();
+  private request: unknown = undefined;
+
+  constructor(
+    private readonly method: UnaryMethod,
+    private readonly call: Refusable,
+    private readonly bound: BoundCall,
+    private readonly deps: UnaryCallDeps,
+  ) {
+    super(call.nextCall);
+  }
+
+  /** The listener of grpc-js's own handler is not used: that handler never hears of the call. */
+  override start(_listener: Listener): void {
+    this.call.nextCall.start({
+      onReceiveMetadata: (metadata) => this.onMetadata(metadata),
+      onReceiveMessage: (message) => this.onMessage(message),
+      onReceiveHalfClose: () => this.onHalfClose(),
+      onCancel: () => this.onOver(),
+    });
+  }
+
+  private onMetadata(metadata: Metadata): void {
+    this.metadata = metadata;
+    if (!refusesMetadata(this.call, metadata, this.deps.maxMetadataSize)) this.call.nextCall.startRead();
+  }
+
+  private onMessage(message: unknown): void {
+    this.call.record.messagesIn++;
+    if (this.request !== undefined) return this.refuse('Received a second request message');
+    this.request = message;
+    this.call.nextCall.startRead();
+  }
+
+  private onHalfClose(): void {
+    if (refusesPartialMessage(this.call)) return;
+    if (this.request === undefined) return this.refuse('Received no request message');
+    // Never rejects.
+    void this.answer();
+  }
+
+  private onOver(): void {
+    this.bound.over();
+    this.deps.records.closed(this.call.record);
+  }
+
+  private refuse(details: string): void {
+    this.call.nextCall.sendStatus({ code: Status.UNIMPLEMENTED, details });
+  }
+
+  private async answer(): Promise<void> {
+    const { records, maxUnaryMs } = this.deps;
+    const { record } = this.call;
+    if (!records.enter(record)) return;
+    record.requestId = requestIdOf(this.metadata.get(REQUEST_ID_HEADER)[0]?.toString());
+    const disarm = armDeadline(record, maxUnaryMs);
+    try {
+      await this.handle();
+    } catch (error) {
+      this.fail(error);
+    } finally {
+      disarm();
+      records.left(record);
+    }
+  }
+
+  private async handle(): Promise<void> {
+    const { method } = this;
+    const { record } = this.call;
+    if (record.abortReason) throw record.abortReason;
+    record.caller = callerOf(this.metadata.get(CALLER_HEADER));
+    const context = new UnaryContext(record, this.metadata);
+    const request = decodeRequest(method.codec, this.request, record);
+    const response = await unlessAborted(record, method.handle(request as never, context));
+    this.send(encodeResponse(method.codec, response, record), context);
+  }
+
+  private send(message: unknown, context: UnaryContext): void {
+    const { nextCall, record } = this.call;
+    // grpc-js has answered by itself, at the deadline for example.
+    if (record.status !== undefined) return;
+    const trailer = new Metadata();
+    context.addTrailer(trailer);
+    this.sendHeader(context);
+    nextCall.sendMessage(message, () => void record.messagesOut++);
+    // A message that is too large has had its status.
+    if (record.status === undefined) nextCall.sendStatus({ code: Status.OK, details: 'OK', metadata: trailer });
+  }
+
+  private sendHeader(context?: UnaryContext): void {
+    const header = new Metadata();
+    header.set(REQUEST_ID_HEADER, this.call.record.requestId);
+    context?.addHeader(header);
+    this.call.nextCall.sendMetadata(header);
+  }
+
+  private fail(error: unknown): void {
+    const { nextCall, record } = this.call;
+    const told = toClientError(error, record);
+    if (record.status !== undefined) return;
+    this.sendHeader();
+    if (told) nextCall.sendStatus(withDetails(told.code, told.details, told.extra));
+    else nextCall.sendStatus({ code: Status.CANCELLED, details: 'The operation was cancelled' });
+  }
+}
+
+/** What comes of `work`, or the reason why its call was aborted, if that comes first. */
+function unlessAborted<T>(record: CallRecord, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    record.onAbort = reject;
+    work.then(resolve, reject);
+  });
+}
