@@ -6,14 +6,7 @@ import { type WindowBounds, createWindowSize } from './window-size.js';
 export type FlowSession = Pick<Http2Session, 'ping' | 'settings' | 'setLocalWindowSize' | 'destroyed' | 'closed'> & {
   readonly socket: { readonly bytesRead: number };
   once(event: 'close', listener: () => void): unknown;
-  /** Of a server: a call came. */
-  on(event: 'stream', listener: (stream: FlowStream) => void): unknown;
 };
-
-interface FlowStream {
-  /** The client has sent all it will, or the call is over. */
-  once(event: 'end' | 'close', listener: () => void): unknown;
-}
 
 export interface WindowControl {
   /**
@@ -21,6 +14,11 @@ export interface WindowControl {
    * `streamBytes` (default: the same).
    */
   add(session: FlowSession, streamBytes?: number): void;
+  /**
+   * A call came whose client may send for long, on a session that was added. Returns what says that it has sent all it
+   * will, or is over; repeating that is harmless.
+   */
+  callBegan(session: object | undefined): () => void;
   /** Ends the control; windows stay as they are. Repeating it is harmless. */
   close(): void;
 }
@@ -61,7 +59,7 @@ interface Controlled {
  */
 export function createWindowControl(options: WindowControlOptions): WindowControl {
   const { budget, minBytes, intervalMs = 100 } = options;
-  const sessions = new Set<Controlled>();
+  const sessions = new Map<object, Controlled>();
   /** Of all sessions, and what each call may have for that. */
   let streams = 0;
   let processPart = Infinity;
@@ -69,8 +67,8 @@ export function createWindowControl(options: WindowControlOptions): WindowContro
 
   function look(): void {
     processPart = partOf(MAX_PROCESS_BYTES, streams);
-    for (const one of sessions) share(one);
-    for (const one of sessions) {
+    for (const one of sessions.values()) share(one);
+    for (const one of sessions.values()) {
       if (one.isMeasuring || one.session.destroyed) continue;
       const received = one.session.socket.bytesRead - one.seenBytes;
       one.seenBytes += received;
@@ -85,7 +83,7 @@ export function createWindowControl(options: WindowControlOptions): WindowContro
     const before = session.socket.bytesRead;
     const isSent = session.ping((error, roundTripMs) => {
       one.isMeasuring = false;
-      if (error || session.destroyed || !sessions.has(one)) return;
+      if (error || session.destroyed || !sessions.has(session)) return;
       const bytes = session.socket.bytesRead - before;
       one.seenBytes = before + bytes;
       const wanted = size.wanted({ bytes, roundTripMs: Math.max(roundTripMs, 0.01) });
@@ -127,11 +125,11 @@ export function createWindowControl(options: WindowControlOptions): WindowContro
     const part = partOf(MAX_PROCESS_BYTES, streams);
     if (part >= processPart) return share(one);
     processPart = part;
-    for (const each of sessions) share(each);
+    for (const each of sessions.values()) share(each);
   }
 
   function remove(one: Controlled): void {
-    if (!sessions.delete(one)) return;
+    if (!sessions.delete(one.session)) return;
     budget.give(one.size.bytes - minBytes);
     if (sessions.size === 0) stop();
   }
@@ -145,23 +143,23 @@ export function createWindowControl(options: WindowControlOptions): WindowContro
     add(session, streamBytes = options.minBytes) {
       const size = createWindowSize(options);
       const one = { session, size, seenBytes: 0, isMeasuring: false, streams: 0, streamBytes };
-      sessions.add(one);
+      sessions.set(session, one);
       share(one);
-      session.on('stream', (stream) => {
-        count(one, 1);
-        let isSending = true;
-        const done = () => {
-          if (isSending) count(one, -1);
-          isSending = false;
-        };
-        stream.once('end', done);
-        stream.once('close', done);
-      });
       session.once('close', () => remove(one));
       timer ??= setInterval(look, intervalMs).unref();
     },
+    callBegan(session) {
+      const one = session && sessions.get(session);
+      if (one === undefined) return () => undefined;
+      let isSending = true;
+      count(one, 1);
+      return () => {
+        if (isSending) count(one, -1);
+        isSending = false;
+      };
+    },
     close() {
-      for (const one of [...sessions]) remove(one);
+      for (const one of [...sessions.values()]) remove(one);
       stop();
     },
   };

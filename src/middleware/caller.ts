@@ -16,6 +16,7 @@ export function createCallerMiddleware(): ServerMiddleware<{ readonly caller: st
 
 /** The name of a header's values; empty if there is none. Throws `invalid` if it cannot be a name. */
 export function callerOf(names: readonly (string | Uint8Array)[]): string {
+  if (names.length === 0) return '';
   if (names.length > 1) throw wrong('must be given once');
   const name = String(names[0] ?? '');
   if (name.length > 128) throw wrong('must have at most 128 characters');

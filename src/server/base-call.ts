@@ -1,9 +1,12 @@
-import { constants, type ServerHttp2Stream } from 'node:http2';
+import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import { StreamDecoder } from '@grpc/grpc-js/build/src/stream-decoder.js';
 
 /** What a call of grpc-js 1.14.7 keeps in private. Tests in test/server fail if these names change. */
 interface BaseCall {
-  readonly decoder?: Decoder;
-  readonly stream?: Pick<ServerHttp2Stream, 'close' | 'pause' | 'resume' | 'isPaused'>;
+  readonly decoder?: Watched;
+  readonly stream?: Pick<ServerHttp2Stream, 'close' | 'pause' | 'resume' | 'isPaused'> & {
+    readonly session?: ServerHttp2Session;
+  };
 }
 
 /** Makes messages of bytes. */
@@ -27,6 +30,11 @@ export function hasPartialMessage(call: object): boolean {
 /** Frees a call whose client reads neither messages nor status; there is no other way but to close its connection. */
 export function resetStream(call: object): void {
   (call as BaseCall).stream?.close(constants.NGHTTP2_CANCEL);
+}
+
+/** The connection that it came on; undefined if that is gone. */
+export function sessionOf(call: object): ServerHttp2Session | undefined {
+  return (call as BaseCall).stream?.session;
 }
 
 /** Stops reading from the client, in the middle of a message too. What it sends then is held back by flow control. */
@@ -53,32 +61,57 @@ const PIECE_BYTES = 256;
  */
 const LEAST_PART = { reading: 1 / 4, held: 1 };
 
-/**
- * Tells after whatever came how much the call holds of a message that is not whole, in bytes, and whether more may
- * come: grpc-js reads on once the whole ones before it are taken. 0 is told only after something else. The pieces take
- * at most four times that much memory.
- */
-export function watchPartialMessage(call: object, seen: (bytes: number, isReading: boolean) => void): void {
-  const { decoder } = call as BaseCall;
-  if (decoder === undefined) return;
-  const write = decoder.write.bind(decoder);
-  let seenBytes = 0;
-  decoder.write = (data) => {
-    const messages = write(data);
-    const isReading = messages.length === 0;
-    if (decoder.readState === 0) decoder.readPartialMessage = NO_PIECES;
-    const bytes = decoder.readState === 0 ? 0 : compact(decoder, isReading ? LEAST_PART.reading : LEAST_PART.held);
-    if (bytes > 0 || seenBytes > 0) seen((seenBytes = bytes), isReading);
-    return messages;
-  };
+/** Hears of messages that are not whole. */
+export interface PartialMessageWatcher {
+  /**
+   * Something came, and the call now holds so much of a message that is not whole; `goesOn`: more may come, whole
+   * messages before it do not have to be taken first. 0 is told only after something else.
+   */
+  holds(bytes: number, goesOn: boolean): void;
+}
+
+/** What `watchPartialMessage` adds to a decoder. */
+const WATCH = Symbol('leat.watch');
+
+interface Watched extends Decoder {
+  [WATCH]?: { readonly watcher: PartialMessageWatcher | undefined; heldBytes: number };
+}
+
+/** Needs `installPartialMessageWatch`. The pieces take at most four times as much memory as is told. */
+export function watchPartialMessage(call: object, watcher: PartialMessageWatcher): void {
+  const decoder = (call as BaseCall).decoder;
+  if (decoder) decoder[WATCH] = { watcher, heldBytes: 0 };
 }
 
 /** Lets go of the message that is not whole, and of whatever else comes: the call must be ended. */
 export function dropPartialMessage(call: object): void {
-  const { decoder } = call as BaseCall;
+  const decoder = (call as BaseCall).decoder;
   if (decoder === undefined) return;
-  decoder.readPartialMessage = [];
-  decoder.write = () => [];
+  decoder.readPartialMessage = NO_PIECES;
+  decoder[WATCH] = { watcher: undefined, heldBytes: 0 };
+}
+
+const installed = Symbol('leat.watch.installed');
+
+type Write = ((this: Watched, data: Buffer) => Buffer[]) & { [installed]?: true };
+
+/** Lets decoders tell what they hold. Those that nobody watches are left as they are. Repeating it is harmless. */
+export function installPartialMessageWatch(): void {
+  const prototype = StreamDecoder.prototype as unknown as { write: Write };
+  const original = prototype.write;
+  if (original[installed]) return;
+  const watched = function (this: Watched, data: Buffer): Buffer[] {
+    const watch = this[WATCH];
+    if (watch === undefined) return original.call(this, data);
+    if (watch.watcher === undefined) return [];
+    const messages = original.call(this, data);
+    const goesOn = messages.length === 0;
+    if (this.readState === 0) this.readPartialMessage = NO_PIECES;
+    const bytes = this.readState === 0 ? 0 : compact(this, goesOn ? LEAST_PART.reading : LEAST_PART.held);
+    if (bytes > 0 || watch.heldBytes > 0) watch.watcher.holds((watch.heldBytes = bytes), goesOn);
+    return messages;
+  };
+  prototype.write = Object.assign(watched, { [installed]: true as const });
 }
 
 /** Gives free what the last piece keeps for nothing. Returns what all take. */

@@ -1,30 +1,47 @@
 import { dropPartialMessage, isReading, pauseReading, resumeReading, watchPartialMessage } from './base-call.js';
-import type { PartialMessage, PartialMessages } from './partial-messages.js';
+import type { PartialCall, PartialMessage, PartialMessages } from './partial-messages.js';
+import { overloaded, refuse, type Refusable } from './refusals.js';
 
-/** What a call says of itself, for the bound on what all calls hold of messages that are not whole. */
-export interface BoundCall {
+/**
+ * Counts a call among those that share the bound on messages that are not whole, once it has one: most messages come in
+ * one piece, and are never heard of here.
+ */
+export class BoundCall implements PartialCall {
+  private part: PartialMessage | undefined = undefined;
+
+  constructor(
+    private readonly call: Refusable,
+    private readonly messages: PartialMessages,
+  ) {
+    watchPartialMessage(call.nextCall, this);
+  }
+
+  /** The call holds so much of a message. */
+  holds(bytes: number, goesOn: boolean): void {
+    this.part ??= this.messages.add(this);
+    this.part.holds(bytes, goesOn);
+  }
+
   /** The handler reads on. */
-  reads(): void;
-  /** The call is over. */
-  over(): void;
-}
+  reads(): void {
+    if (this.part && isReading(this.call.nextCall)) this.part.goesOn();
+  }
 
-/** Counts a call of grpc-js among those that share the bound; `end` has to end it, to make room for others. */
-export function boundPartialMessage(call: object, messages: PartialMessages, end: () => void): BoundCall {
-  let part: PartialMessage | undefined;
-  const add = () =>
-    messages.add({
-      pause: () => pauseReading(call),
-      resume: () => resumeReading(call),
-      end: () => {
-        dropPartialMessage(call);
-        end();
-      },
-    });
-  // Most messages come in one piece, and are never heard of here.
-  watchPartialMessage(call, (bytes, goesOn) => (part ??= add()).holds(bytes, goesOn));
-  return {
-    reads: () => void (part && isReading(call) && part.goesOn()),
-    over: () => part?.forget(),
-  };
+  /** The call is over. */
+  over(): void {
+    this.part?.forget();
+  }
+
+  pause(): void {
+    pauseReading(this.call.nextCall);
+  }
+
+  resume(): void {
+    resumeReading(this.call.nextCall);
+  }
+
+  end(): void {
+    dropPartialMessage(this.call.nextCall);
+    refuse(this.call, overloaded());
+  }
 }

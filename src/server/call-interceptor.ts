@@ -4,13 +4,15 @@ import {
   type ServerListener,
   ServerListenerBuilder,
 } from '@grpc/grpc-js';
+import type { WindowControl } from '../flow/control-windows.js';
 import { CALL_KEY, type CallRecords } from '../middleware/call-records.js';
 import type { CallRecord } from '../middleware/call-record.js';
+import type { TimeLimit } from '../middleware/deadline.js';
 import { encoded, requestSize } from '../middleware/request-codec.js';
-import { resetStream } from './base-call.js';
-import { type BoundCall, boundPartialMessage } from './bound-partial-message.js';
+import { resetStream, sessionOf } from './base-call.js';
+import { BoundCall } from './bound-partial-message.js';
 import type { PartialMessages } from './partial-messages.js';
-import { overloaded, refuse, refusesMetadata, refusesPartialMessage, type Refusable } from './refusals.js';
+import { refusesMetadata, refusesPartialMessage, type Refusable } from './refusals.js';
 import { UnaryCall, type UnaryMethod } from './unary-call.js';
 import { presentable, type WireStatus } from './wire-status.js';
 
@@ -25,11 +27,12 @@ const STALLED_GRACE_MS = 1_000;
 export interface CallInterceptorDeps {
   readonly records: CallRecords;
   readonly partialMessages: PartialMessages;
+  readonly windows: WindowControl;
   /** In bytes. */
   readonly maxMetadataSize: number;
   /** By path: these are answered without nice-grpc. */
   readonly unaryMethods: ReadonlyMap<string, UnaryMethod>;
-  readonly maxUnaryMs: number;
+  readonly timeLimit: TimeLimit;
 }
 
 /** Makes the record of every call, keeps it up to date from below, and frees it. */
@@ -44,7 +47,7 @@ export function createCallInterceptor(deps: CallInterceptorDeps): ServerIntercep
     });
     observeStatus(nextCall, record);
     const call: Refusable = { nextCall, record, requestStream };
-    const bound = boundPartialMessage(nextCall, partialMessages, () => refuse(call, overloaded()));
+    const bound = new BoundCall(call, partialMessages);
     const unary = unaryMethods.get(path);
     if (unary) return new UnaryCall(unary, call, bound, deps);
     return new ObservedCall(call, listenerOf(call, bound, deps), bound, responseStream);
@@ -105,7 +108,9 @@ function observeStatus(call: NextCall, record: CallRecord) {
 }
 
 function listenerOf(call: Refusable, bound: BoundCall, deps: CallInterceptorDeps): ServerListener {
-  const { record, requestStream } = call;
+  const { record, requestStream, nextCall } = call;
+  // Others have one message, which is read at once: nothing of them waits in a window.
+  const sent = requestStream ? deps.windows.callBegan(sessionOf(nextCall)) : () => undefined;
   return new ServerListenerBuilder()
     .withOnReceiveMetadata((metadata, next) => {
       if (refusesMetadata(call, metadata, deps.maxMetadataSize)) return;
@@ -118,12 +123,14 @@ function listenerOf(call: Refusable, bound: BoundCall, deps: CallInterceptorDeps
       next(message);
     })
     .withOnReceiveHalfClose((next) => {
+      sent();
       const end = () => void (refusesPartialMessage(call) || next());
       // Only a client's stream can be mistaken for complete: one message either came or did not.
       if (requestStream) afterTurns(HALF_CLOSE_TURNS, end);
       else end();
     })
     .withOnCancel(() => {
+      sent();
       bound.over();
       deps.records.closed(record);
     })

@@ -9,6 +9,7 @@ import { createCallBoundary } from '../middleware/call-boundary.js';
 import { createCallLog, type CallLogger } from '../middleware/call-log.js';
 import { createCallMetrics } from '../middleware/call-metrics.js';
 import { createCallRecords, drainingError, type CallRecords } from '../middleware/call-records.js';
+import { createTimeLimit } from '../middleware/deadline.js';
 import { createCallerMiddleware } from '../middleware/caller.js';
 import { createCallInterceptor } from './call-interceptor.js';
 import { measureEventLoopDelay } from './event-loop-delay.js';
@@ -114,9 +115,10 @@ function createGrpcServer({ config, services }: ServerDeps, records: CallRecords
   const interceptor = createCallInterceptor({
     records,
     partialMessages: createPartialMessages({ maxBytes: config.partialMessageBudget }),
+    windows,
     unaryMethods: new Map(services.flatMap(({ unaryMethods }) => [...unaryMethods])),
     maxMetadataSize: config.maxMetadataSize,
-    maxUnaryMs: config.maxUnaryDuration,
+    timeLimit: createTimeLimit(config.maxUnaryDuration),
   });
   return createServer(transportOptions(config, [interceptor], windows))
     .use(createCallBoundary({ records, maxUnaryMs: config.maxUnaryDuration }))

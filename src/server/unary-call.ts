@@ -2,7 +2,7 @@ import { Metadata, ServerInterceptingCall, status as Status, type ServerIntercep
 import type { CallRecord } from '../middleware/call-record.js';
 import type { CallRecords } from '../middleware/call-records.js';
 import { CALLER_HEADER, callerOf } from '../middleware/caller.js';
-import { armDeadline } from '../middleware/deadline.js';
+import type { TimeLimit } from '../middleware/deadline.js';
 import { toClientError } from '../middleware/error-mapping.js';
 import { type Codec, decodeRequest, encodeResponse } from '../middleware/request-codec.js';
 import { REQUEST_ID_HEADER, requestIdOf } from '../middleware/request-id.js';
@@ -22,7 +22,7 @@ export interface UnaryMethod {
 
 export interface UnaryCallDeps {
   readonly records: CallRecords;
-  readonly maxUnaryMs: number;
+  readonly timeLimit: TimeLimit;
   /** In bytes. */
   readonly maxMetadataSize: number;
 }
@@ -32,8 +32,8 @@ export interface UnaryCallDeps {
  * and its middleware, cost more than all that is done for such a call. What the middleware does for other calls is done
  * here with the same functions.
  */
-export class UnaryCall extends ServerInterceptingCall {
-  private metadata = new Metadata();
+export class UnaryCall extends ServerInterceptingCall implements Listener {
+  private metadata: Metadata | undefined = undefined;
   private request: unknown = undefined;
 
   constructor(
@@ -47,34 +47,29 @@ export class UnaryCall extends ServerInterceptingCall {
 
   /** The listener of grpc-js's own handler is not used: that handler never hears of the call. */
   override start(_listener: Listener): void {
-    this.call.nextCall.start({
-      onReceiveMetadata: (metadata) => this.onMetadata(metadata),
-      onReceiveMessage: (message) => this.onMessage(message),
-      onReceiveHalfClose: () => this.onHalfClose(),
-      onCancel: () => this.onOver(),
-    });
+    this.call.nextCall.start(this);
   }
 
-  private onMetadata(metadata: Metadata): void {
+  onReceiveMetadata(metadata: Metadata): void {
     this.metadata = metadata;
     if (!refusesMetadata(this.call, metadata, this.deps.maxMetadataSize)) this.call.nextCall.startRead();
   }
 
-  private onMessage(message: unknown): void {
+  onReceiveMessage(message: unknown): void {
     this.call.record.messagesIn++;
     if (this.request !== undefined) return this.refuse('Received a second request message');
     this.request = message;
     this.call.nextCall.startRead();
   }
 
-  private onHalfClose(): void {
+  onReceiveHalfClose(): void {
     if (refusesPartialMessage(this.call)) return;
     if (this.request === undefined) return this.refuse('Received no request message');
     // Never rejects.
-    void this.answer();
+    void this.answer(this.metadata ?? new Metadata());
   }
 
-  private onOver(): void {
+  onCancel(): void {
     this.bound.over();
     this.deps.records.closed(this.call.record);
   }
@@ -83,28 +78,28 @@ export class UnaryCall extends ServerInterceptingCall {
     this.call.nextCall.sendStatus({ code: Status.UNIMPLEMENTED, details });
   }
 
-  private async answer(): Promise<void> {
-    const { records, maxUnaryMs } = this.deps;
+  private async answer(metadata: Metadata): Promise<void> {
+    const { records, timeLimit } = this.deps;
     const { record } = this.call;
     if (!records.enter(record)) return;
-    record.requestId = requestIdOf(this.metadata.get(REQUEST_ID_HEADER)[0]?.toString());
-    const disarm = armDeadline(record, maxUnaryMs);
+    record.requestId = requestIdOf(metadata.get(REQUEST_ID_HEADER)[0]?.toString());
+    timeLimit.add(record);
     try {
-      await this.handle();
+      await this.handle(metadata);
     } catch (error) {
       this.fail(error);
     } finally {
-      disarm();
+      timeLimit.delete(record);
       records.left(record);
     }
   }
 
-  private async handle(): Promise<void> {
+  private async handle(metadata: Metadata): Promise<void> {
     const { method } = this;
     const { record } = this.call;
     if (record.abortReason) throw record.abortReason;
-    record.caller = callerOf(this.metadata.get(CALLER_HEADER));
-    const context = new UnaryContext(record, this.metadata);
+    record.caller = callerOf(metadata.get(CALLER_HEADER));
+    const context = new UnaryContext(record, metadata);
     const request = decodeRequest(method.codec, this.request, record);
     const response = await unlessAborted(record, method.handle(request as never, context));
     this.send(encodeResponse(method.codec, response, record), context);
@@ -114,12 +109,10 @@ export class UnaryCall extends ServerInterceptingCall {
     const { nextCall, record } = this.call;
     // grpc-js has answered by itself, at the deadline for example.
     if (record.status !== undefined) return;
-    const trailer = new Metadata();
-    context.addTrailer(trailer);
     this.sendHeader(context);
     nextCall.sendMessage(message, () => void record.messagesOut++);
     // A message that is too large has had its status.
-    if (record.status === undefined) nextCall.sendStatus({ code: Status.OK, details: 'OK', metadata: trailer });
+    if (record.status === undefined) nextCall.sendStatus({ ...OK, metadata: context.wireTrailer() });
   }
 
   private sendHeader(context?: UnaryContext): void {
@@ -138,6 +131,8 @@ export class UnaryCall extends ServerInterceptingCall {
     else nextCall.sendStatus({ code: Status.CANCELLED, details: 'The operation was cancelled' });
   }
 }
+
+const OK = { code: Status.OK, details: 'OK' } as const;
 
 /** What comes of `work`, or the reason why its call was aborted, if that comes first. */
 function unlessAborted<T>(record: CallRecord, work: Promise<T>): Promise<T> {

@@ -1,4 +1,4 @@
-import type { Metadata as WireMetadata } from '@grpc/grpc-js';
+import { Metadata as WireMetadata } from '@grpc/grpc-js';
 import { type CallContext, Metadata } from 'nice-grpc-common';
 import type { LeatCallContext, Outbox } from '../middleware/call-context.js';
 import type { CallRecord } from '../middleware/call-record.js';
@@ -56,8 +56,12 @@ export class UnaryContext implements CallContext, LeatCallContext {
     if (this.ownHeader) addAll(this.ownHeader, to);
   }
 
-  addTrailer(to: WireMetadata): void {
-    if (this.ownTrailer) addAll(this.ownTrailer, to);
+  /** What it set of the trailer; undefined if it did not. */
+  wireTrailer(): WireMetadata | undefined {
+    if (this.ownTrailer === undefined) return undefined;
+    const trailer = new WireMetadata();
+    addAll(this.ownTrailer, trailer);
+    return trailer;
   }
 }
 

@@ -26,8 +26,9 @@ const own: readonly (readonly [begin: string, code: Status, reason: string, advi
  * already; this is for what grpc-js answers before or beside it.
  */
 export function presentable(status: WireStatus): WireStatus {
+  if (status.code === Status.OK) return status;
   const details = sayable(status.details);
-  if (status.code === Status.OK || status.metadata?.get(DETAILS_TRAILER).length) return { ...status, details };
+  if (status.metadata?.get(DETAILS_TRAILER).length) return { ...status, details };
   const [, code, reason, advice] = own.find(([begin]) => details.startsWith(begin)) ?? [
     '',
     status.code,

@@ -227,3 +227,29 @@ describe('a unary call', () => {
     await refused;
   });
 });
+
+describe('the handler of a unary call', () => {
+  it('knows what came with it, and may send more than its answer', async () => {
+    let header = Metadata();
+    let trailer = Metadata();
+    await using test = await startTestServer([
+      echoService({
+        async unary(_request, context) {
+          context.header.set('x-given', context.metadata.get('x-given') ?? '');
+          context.trailer.set('x-peer', context.peer);
+          context.sendHeader();
+          return {};
+        },
+      }),
+    ]);
+    await test.client(EchoDefinition).unary(
+      {},
+      {
+        metadata: Metadata({ 'x-given': 'a' }),
+        onHeader: (received) => (header = received),
+        onTrailer: (received) => (trailer = received),
+      },
+    );
+    expect([header.get('x-given'), trailer.get('x-peer')]).toEqual(['a', expect.stringMatching(/^127\.0\.0\.1:\d+$/)]);
+  });
+});

@@ -42,9 +42,10 @@ describe('a connection that is far away and busy', () => {
   });
 });
 
-async function* openForEver(_: unknown, { signal }: { signal: AbortSignal }): AsyncGenerator<object> {
+async function* openForEver(requests: AsyncIterable<object>, { signal }: { signal: AbortSignal }) {
+  for await (const _ of requests);
   await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
-  yield {};
+  yield* [];
 }
 
 describe('many calls on one connection', () => {
@@ -60,14 +61,14 @@ describe('many calls on one connection', () => {
   });
 
   it('leave less to the calls of other connections, for as long as their clients may send', async () => {
-    await using test = await startTestServer([echoService({ download: openForEver })]);
+    await using test = await startTestServer([echoService({ chat: openForEver })]);
     await using busy = await connectRaw(test.grpcPort);
     await using other = await connectRaw(test.grpcPort);
     expect(await windowOf(other.session, (bytes) => bytes >= 1024 * KiB)).toBe(1024 * KiB);
-    const calls = Array.from({ length: 600 }, () => busy.call('/leat.test.Echo/Download', { paused: true }));
+    const calls = Array.from({ length: 600 }, () => busy.call('/leat.test.Echo/Chat', { paused: true }));
     expect(await windowOf(other.session, (bytes) => bytes <= 32 * KiB)).toBe(32 * KiB);
     // They stay open and cannot send any more.
-    for (const { stream } of calls) stream.end(frame(new Uint8Array()));
+    for (const { stream } of calls) stream.end();
     expect(await windowOf(other.session, (bytes) => bytes >= 1024 * KiB)).toBe(1024 * KiB);
   });
 });
