@@ -20,5 +20,5 @@ fi
 protoc -I "$proto" --python_out="$out" --grpc_python_out="$out" "$proto"/leat/v1/*.proto
 protoc -I "$here" --python_out="$out" "$here"/error_details.proto
 (cd "$out" && "$python" -c '
-import leat.v1.event_service_pb2_grpc, leat.v1.upload_service_pb2_grpc, leat.v1.user_service_pb2_grpc, error_details_pb2
+import leat.v1.chat_service_pb2_grpc, leat.v1.event_service_pb2_grpc, leat.v1.upload_service_pb2_grpc, leat.v1.user_service_pb2_grpc, error_details_pb2
 ')

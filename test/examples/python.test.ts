@@ -2,10 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { createLeatClient } from '../../src/client/index.js';
+import { createLeatClient, type JoinedRoom } from '../../src/client/index.js';
 import { numberedLines, startService, type TestService } from '../cli/leat-process.js';
 import { startCuttingProxy, type CuttingProxy } from '../support/cutting-proxy.js';
 import { createResourceStack } from '../support/resource-stack.js';
+import { eventually, soon } from '../support/soon.js';
 import { until } from '../support/until.js';
 import { findPythonTools, preparePrograms, type PythonPrograms, type RunningProgram } from './python-programs.js';
 
@@ -221,6 +222,37 @@ describeWithPython('examples/python', () => {
     });
   });
 
+  it('answers each question in a room once, though the service and the bot are killed', async () => {
+    const room = 'python-bot';
+    const bot = () => start('bot.py', room, '--checkpoint', path.join(programs.folder, 'bot.position'));
+    const client = createLeatClient({ address: service.address, user: 'ada' });
+    const rooms = client.joinRooms();
+    try {
+      const asked = rooms.join(room);
+      let running = bot();
+      await isHere(asked, 'bot', running);
+      for (let number = 1; number <= 60; number++) {
+        await soon('a question to be durable', asked.send(`!echo ${number}`));
+        if (number === 20) await service.crashAndRestart();
+        if (number === 40) {
+          running.child.kill('SIGKILL');
+          await running.ended;
+          running = bot();
+        }
+      }
+      const last = await soon('a question to be durable', asked.send('!roll'));
+      await soon('its answer', answerTo(asked, last.offset));
+      running.child.kill('SIGINT');
+      expect((await running.ended).code).toBe(130);
+    } finally {
+      await client.close();
+    }
+    const lines = (await logOf(`rooms/${room}`)).split('\n').slice(0, -1);
+    const echoes = lines.filter((line) => /^\d+$/.test(line)).map(Number);
+    expect(echoes.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 60 }, (_none, index) => index + 1));
+    expect(lines.filter((line) => /^ada rolls [1-6]$/.test(line))).toHaveLength(1);
+  });
+
   it('says why a topic cannot be read, instead of trying again', async () => {
     const token = await fileOf('nonsense.position', 'nonsense');
     const refused = await run('follow.py', 'python/none', '--checkpoint', token);
@@ -230,6 +262,17 @@ describeWithPython('examples/python', () => {
 
 function digestOf(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
+}
+
+async function isHere(room: JoinedRoom, user: string, { child, stderr }: RunningProgram): Promise<void> {
+  await eventually(`${user} to come`, () => {
+    if (child.exitCode !== null) throw new Error(`ended with ${child.exitCode}: ${stderr()}`);
+    return room.snapshot().members.some((member) => member.user === user);
+  });
+}
+
+async function answerTo(room: JoinedRoom, offset: bigint): Promise<void> {
+  for await (const { event } of room.messages) if (event.id === `answer-to-${offset}`) return;
 }
 
 /** As follow.py prints them. */
