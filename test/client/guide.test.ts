@@ -4,7 +4,8 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { spawnServer, type ChildServer } from '../support/child-server.js';
-import { installPackage, type ForeignProject } from '../support/installed-package.js';
+import { clientDependencies, installPackage, type ForeignProject } from '../support/installed-package.js';
+import { killAfterTest } from '../support/leftovers.js';
 import { makeTempDir, type TempDir } from '../support/temp-dir.js';
 import { until } from '../support/until.js';
 
@@ -26,7 +27,7 @@ describe('docs/client.md', () => {
   let address: string;
 
   beforeAll(async () => {
-    project = await installPackage();
+    project = await installPackage([...clientDependencies, 'yjs', 'y-protocols', 'lib0']);
     for (const [, name = '', text = ''] of programs) writeFileSync(path.join(project.path, name), text);
     data = await makeTempDir();
     server = spawnServer({ 'data-dir': data.path });
@@ -41,6 +42,7 @@ describe('docs/client.md', () => {
   function start(program: string): Run {
     const env = { ...process.env, LEAT_ADDRESS: address, NODE_OPTIONS: '' };
     const child = spawn(process.execPath, [program], { cwd: project.path, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    killAfterTest(child);
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (output += data.toString()));
     return { child, output: () => output, ended: new Promise((resolve) => child.once('close', resolve)) };
@@ -57,7 +59,14 @@ describe('docs/client.md', () => {
   const offsets = ({ output }: Run) => [...output().matchAll(/^(\d+)n orders\/\1 \d+$/gm)].map(([, n]) => Number(n));
 
   it('has programs', () => {
-    expect(programs.map(([, name]) => name)).toEqual(['publish.js', 'consumer.js', 'files.js', 'users.js']);
+    expect(programs.map(([, name]) => name)).toEqual([
+      'publish.js',
+      'consumer.js',
+      'files.js',
+      'talk.js',
+      'notes.js',
+      'users.js',
+    ]);
   });
 
   it('publishes once, however often its program is run', async () => {
@@ -104,6 +113,26 @@ describe('docs/client.md', () => {
     expect(await outputOf('files.js')).toBe(told(size));
     expect(readFileSync(path.join(project.path, id), 'utf8')).toBe('{"type": "module"}');
     expect(await outputOf('files.js')).toBe(told(0));
+  });
+
+  it('talks in a room, through the end of a service', async () => {
+    const talk = start('talk.js');
+    await until(() => talk.output().includes('# durable, at offset 1\n') && talk.output().includes('ada: hello\n'));
+    await server.kill('SIGKILL');
+    await until(() => talk.output().includes('# reconnecting'));
+    server = spawnServer({ 'data-dir': data.path, listen: address });
+    const client = await server.connect();
+    const message = { id: '1', payload: { $case: 'text', value: 'welcome back' } } as const;
+    await client.chat.sendMessage({ room: 'lobby', message });
+    await until(() => talk.output().includes(': welcome back\n'));
+    talk.child.kill('SIGINT');
+    expect(await talk.ended).toBe(0);
+    expect(talk.output().match(/hello/g)).toHaveLength(1);
+  });
+
+  it('edits a document, on from where it was', async () => {
+    expect(await outputOf('notes.js')).toBe('visit number 1\n');
+    expect(await outputOf('notes.js')).toBe('visit number 2\n');
   });
 
   it('creates a user and reads an error', async () => {
