@@ -13,6 +13,8 @@ export interface Mount {
   remount(options: string): void;
   /** Mounts it anew, checked and repaired; for `mountExt4`. */
   repair(): void;
+  /** Mounts a copy with what is on the device now, and nothing of what the system keeps in memory; for `mountExt4`. */
+  afterPowerCut(): Promise<Mount>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -26,14 +28,15 @@ export const mountTmpfs = (bytes: number) =>
 
 /** An ext4 of 32 MiB in a file; needs root, loop devices and e2fsprogs. */
 export function mountExt4(): Promise<Mount> {
-  return mountAt(
-    (target, image) => run('mount', '-o', 'loop', image, target),
-    (image) => {
-      writeFileSync(image, '');
-      truncateSync(image, 32 * 1024 * 1024);
-      run('mkfs.ext4', '-q', '-F', image);
-    },
-  );
+  return mountAt(mountImage, (image) => {
+    writeFileSync(image, '');
+    truncateSync(image, 32 * 1024 * 1024);
+    run('mkfs.ext4', '-q', '-F', image);
+  });
+}
+
+function mountImage(target: string, image: string): void {
+  run('mount', '-o', 'loop', image, target);
 }
 
 /** Why the mounts of this file cannot be made here; undefined: they can. */
@@ -70,6 +73,7 @@ async function mountAt(
       run('sh', '-c', 'e2fsck -fy "$0" || [ $? -eq 1 ]', image);
       mount(target, image);
     },
+    afterPowerCut: () => mountAt(mountImage, (copy) => run('cp', '--sparse=always', image, copy)),
     async [Symbol.asyncDispose]() {
       run('umount', target);
       await rm(dir.path, { recursive: true });

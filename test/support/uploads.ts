@@ -47,6 +47,13 @@ export function sendFrames(
   );
 }
 
+/** A client of any kind. */
+interface Uploads {
+  readonly uploads: {
+    uploadChunks(frames: AsyncIterable<UploadFrame>, options?: CallOptions): Promise<UploadChunksResponse>;
+  };
+}
+
 /** A stream that is sent step by step. */
 export interface OpenUpload {
   send(...frames: readonly UploadFrame[]): void;
@@ -57,7 +64,7 @@ export interface OpenUpload {
   received(uploadId: string, leat: Pick<LeatServer, 'store'>, bytes?: bigint): Promise<void>;
 }
 
-export function openUpload({ uploads }: Pick<LeatServer, 'uploads'>, options?: CallOptions): OpenUpload {
+export function openUpload({ uploads }: Uploads, options?: CallOptions): OpenUpload {
   const queue: UploadFrame[] = [];
   let isOver = false;
   let wake: () => void = () => undefined;
