@@ -236,6 +236,26 @@ describe('a reader that stops', () => {
     expect(stuck.destroyed).toBe(true);
   });
 
+  it('that is a stream sets the pace', async () => {
+    let waiting = 0;
+    const slow = new Writable({
+      highWaterMark: 1,
+      write(_chunk, _encoding, done) {
+        void askOften().then(() => {
+          waiting = Math.max(waiting, this.writableLength);
+          done();
+        });
+      },
+    });
+    // Meanwhile more comes on the same connection.
+    const askOften = async () => {
+      for (let turn = 0; turn < 10; turn++) await client.blobs.getBlob({ blobId: 'b' });
+    };
+    await client.download('b', slow);
+    // The chunk that is being written, and none behind it.
+    expect(waiting).toBeLessThanOrEqual(256 << 10);
+  });
+
   it('that is a stream is left open if it is to go on', async () => {
     const { sink, content } = nodeTarget();
     await client.download('b', sink, { length: 3, end: false });

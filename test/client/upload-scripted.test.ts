@@ -135,6 +135,15 @@ describe('a stream', () => {
     expect(state.returned).toBe(true);
   });
 
+  it('passes over what is durable already, however much more that is than its window', async () => {
+    const bytes = randomBytes(8 * PIECE);
+    files.uploads.set('resumed', bytes.subarray(0, 6 * PIECE));
+    const { source } = stream(bytes);
+    const result = await client.upload(source, { uploadId: 'resumed', windowBytes: 2 * PIECE });
+    expect(result).toMatchObject({ resumedAt: 6 * PIECE, sent: 3 * PIECE });
+    expect(files.blobs.get('resumed')?.equals(bytes)).toBe(true);
+  });
+
   it('says so when bytes are wanted again that it has let go', async () => {
     const { source } = stream(randomBytes(8 * PIECE));
     files.script = {
