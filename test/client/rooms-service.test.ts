@@ -5,7 +5,6 @@ import { startLeat, type LeatServer } from '../support/leat-server.js';
 import { readLog } from '../support/read-log.js';
 import { createResourceStack, type ResourceStack } from '../support/resource-stack.js';
 import { eventually, soon } from '../support/soon.js';
-import { until } from '../support/until.js';
 
 const backoff = { initialMs: 1, maxMs: 20 };
 let server: LeatServer;
@@ -141,7 +140,8 @@ describe('rooms', () => {
     const [slowName, fastName] = [freshRoom(), freshRoom()];
     const writer = connect('writer').rooms;
     const [toSlow, toFast] = [writer.join(slowName), writer.join(fastName)];
-    const { rooms } = connect('reader');
+    const proxy = resources.use(await startCuttingProxy(server.grpcPort));
+    const { rooms } = connect('reader', {}, proxy.port);
     const [slow, fast] = [rooms.join(slowName), rooms.join(fastName)];
     await soon('all to be in', Promise.all([toSlow, toFast, slow, fast].map(({ joined }) => joined)));
     const texts = Array.from({ length: 400 }, (_none, index) => `${index} ${'x'.repeat(2_000)}`);
@@ -150,9 +150,10 @@ describe('rooms', () => {
       toSlow.send(text).catch(() => undefined); // The test fails when it is missing.
     }
     await soon('the last', toSlow.send('last'));
-    // Paused, it is told of nothing more; what is kept here is a small part.
     await soon('a message in the other', toFast.send('hello'));
     expect(await read(fast, 1)).toEqual(['hello']);
+    // Paused, it is told of nothing more: what has come is a part.
+    expect(proxy.bytesToClient).toBeLessThan(400_000);
     expect(await read(slow, 401)).toEqual([...texts, 'last']);
   });
 
@@ -205,7 +206,7 @@ describe('an abort', () => {
     },
     waiting: async (_client, signal) => {
       const { rooms } = connect('nobody', { signal, backoff: { initialMs: 60_000, maxMs: 60_000 } }, 1);
-      await until(() => rooms.snapshot().state === 'reconnecting');
+      await eventually('a state', () => rooms.snapshot().state !== 'connecting');
       return rooms.ended;
     },
   };

@@ -245,6 +245,28 @@ describe('bounds', () => {
     expect(await next.next('pause')).toEqual({ room: 'slow', paused: false });
   });
 
+  it('hold back every room that is not read when too much waits in all of them', async () => {
+    const rooms = client.joinRooms({ backoff });
+    const many = Array.from({ length: 200 }, (_none, index) => rooms.join(`r${index}`));
+    const stream = await service.nextStream();
+    const value = 'x'.repeat(50_000);
+    for (const { name } of many) {
+      await stream.next('join');
+      stream.joined(name);
+      const event = { id: '1', payload: { $case: 'text' as const, value } };
+      stream.messages(name, [1], { records: [{ offset: 1n, event }] });
+    }
+    // Each alone could wait.
+    const { room } = await stream.next('pause');
+    const paused = many.find(({ name }) => name === room);
+    for (const each of many) if (each !== paused) await read(each, 1);
+    await read(paused ?? rooms.join(room), 1);
+    expect(await stream.next('pause')).toMatchObject({ paused: true });
+    await eventually('the first to go on', () =>
+      stream.frames.some((frame) => frame.$case === 'pause' && !frame.value.paused && frame.value.room === room),
+    );
+  });
+
   it('do not hold back a room whose messages are only kept in its snapshot', async () => {
     const rooms = client.joinRooms({ backoff });
     const room = rooms.join('a', { keep: 2 });

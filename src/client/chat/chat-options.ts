@@ -106,7 +106,8 @@ export interface JoinedRoom extends Store<RoomView> {
   readonly ended: Promise<void>;
   /**
    * Messages, own ones too: each once, in the order that all see, over reconnects. A loop that was left can be followed
-   * by another, which goes on behind it. While 64 KiB wait here the service is asked to hold back this room's messages.
+   * by another, which goes on behind it. While 64 KiB wait here, or 8 MiB in all rooms, the service is asked to hold back
+   * this room's messages.
    */
   readonly messages: AsyncIterable<RoomMessage>;
   /** Who is there: now, and after changes. Whoever is slow sees the newest only; so it is with the next two. */

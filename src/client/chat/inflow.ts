@@ -2,7 +2,7 @@ import type { RoomMessages } from '../../../gen/leat/v1/chat_service.js';
 import { Event, type Start } from '../../../gen/leat/v1/event.js';
 import { toStart, type PlainStart } from '../follow/follow-request.js';
 import type { RoomMessage } from './chat-options.js';
-import { createMessageQueue } from './message-queue.js';
+import { createMessageQueue, type QueueTotal } from './message-queue.js';
 
 /** The messages of one room, from the stream to whoever reads them: each once, and only so many at a time. */
 export interface Inflow {
@@ -23,13 +23,21 @@ export interface Inflow {
 /** What may wait here before a room is paused; it goes on when half of it was taken. */
 const MAX_BYTES = 64 << 10;
 
+/** What may wait in all rooms of a stream; then each room is paused that has anything waiting. */
+const MAX_TOTAL_BYTES = 8 << 20;
+
 /** `onRoom`: somebody has taken messages. */
-export function createInflow(start: PlainStart, keep: number, onRoom: () => void): Inflow {
-  const queue = createMessageQueue(onRoom);
+export function createInflow(start: PlainStart, keep: number, total: QueueTotal, onRoom: () => void): Inflow {
+  const queue = createMessageQueue(total, onRoom);
   let isRead = keep === 0;
   let isPaused = false;
   let readOffset = -1n;
   let next = toChatStart(start);
+
+  function isTooMuch(): boolean {
+    if (queue.bytes === 0) return false;
+    return total.bytes >= MAX_TOTAL_BYTES || queue.bytes >= (isPaused ? MAX_BYTES / 2 : MAX_BYTES);
+  }
 
   return {
     iterable: {
@@ -51,7 +59,7 @@ export function createInflow(start: PlainStart, keep: number, onRoom: () => void
       return fresh;
     },
     nextPause() {
-      const wanted = isPaused ? queue.bytes > MAX_BYTES / 2 : queue.bytes >= MAX_BYTES;
+      const wanted = isTooMuch();
       if (wanted === isPaused) return undefined;
       isPaused = wanted;
       return wanted;

@@ -28,6 +28,7 @@ export function joinRooms(chat: ChatClient, options: RoomsOptions, track: Track)
   const outbox = createOutbox();
   const board = createRoomsBoard(options.onState);
   const limit = createSendLimit(maxUnacknowledged);
+  const queued = { bytes: 0 };
   const nextId = createMessageIds();
   const ports = new Map<string, RoomPort>();
   const pongs = new Map<bigint, () => void>();
@@ -132,6 +133,7 @@ export function joinRooms(chat: ChatClient, options: RoomsOptions, track: Track)
       name,
       options: settings,
       limit,
+      queued,
       nextId,
       expectPong,
       wake: () => outbox.wake(port),

@@ -17,12 +17,22 @@ interface Asker {
 
 const DONE = { done: true, value: undefined } as const;
 
+/** What waits in all queues of a stream. */
+export interface QueueTotal {
+  bytes: number;
+}
+
 /** `onTaken` is called whenever there is room again. */
-export function createMessageQueue(onTaken: () => void): MessageQueue {
+export function createMessageQueue(total: QueueTotal, onTaken: () => void): MessageQueue {
   let messages: RoomMessage[] = [];
   let bytes = 0;
   let ended: { readonly error?: unknown } | undefined;
   let askers: Asker[] = [];
+
+  function count(change: number): void {
+    bytes += change;
+    total.bytes += change;
+  }
 
   function serve(): void {
     while (askers.length > 0) {
@@ -34,7 +44,7 @@ export function createMessageQueue(onTaken: () => void): MessageQueue {
         else asker?.reject(ended.error);
         continue;
       }
-      bytes -= sizeOf(message);
+      count(-sizeOf(message));
       asker?.resolve({ done: false, value: message });
       onTaken();
     }
@@ -70,7 +80,7 @@ export function createMessageQueue(onTaken: () => void): MessageQueue {
       if (ended !== undefined) return;
       for (const message of more) {
         messages.push(message);
-        bytes += sizeOf(message);
+        count(sizeOf(message));
       }
       serve();
     },
@@ -79,7 +89,7 @@ export function createMessageQueue(onTaken: () => void): MessageQueue {
       ended = { error };
       if (error === undefined) {
         messages = [];
-        bytes = 0;
+        count(-bytes);
       }
       serve();
     },

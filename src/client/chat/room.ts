@@ -4,6 +4,7 @@ import { Event } from '../../../gen/leat/v1/event.js';
 import type { JoinedRoom, JoinOptions, MessageInput, SendOptions } from './chat-options.js';
 import { createInflow } from './inflow.js';
 import { createMember, type MemberDeps } from './member.js';
+import type { QueueTotal } from './message-queue.js';
 import { createObservable, valuesOf } from './observable.js';
 import { createOwnMark } from './own-mark.js';
 import { createOwnState } from './own-state.js';
@@ -16,10 +17,11 @@ import { createSettlement } from './settlement.js';
 export interface RoomDeps extends Pick<MemberDeps, 'name' | 'wake' | 'expectPong' | 'onOver'> {
   readonly options: JoinOptions;
   readonly limit: SendLimit;
+  readonly queued: QueueTotal;
   readonly nextId: () => string;
 }
 
-export function createRoom({ options, limit, nextId, ...deps }: RoomDeps): RoomPort {
+export function createRoom({ options, limit, queued, nextId, ...deps }: RoomDeps): RoomPort {
   const { start = 'now', hidden = false, keep = 0, onProblem } = options;
   const { name, wake } = deps;
   const observable = createObservable();
@@ -31,7 +33,7 @@ export function createRoom({ options, limit, nextId, ...deps }: RoomDeps): RoomP
     () => sends.pending,
     () => observable.changed(),
   );
-  const inflow = createInflow(start, keep, wake);
+  const inflow = createInflow(start, keep, queued, wake);
   const [joined, ended] = [createSettlement(), createSettlement()];
   const member = createMember({ ...deps, hidden, inflow, sends, ownState, ownMark, board, joined, ended, onProblem });
 
