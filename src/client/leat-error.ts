@@ -54,6 +54,12 @@ export const clientReasons = {
   idMissing: 'EVENT_ID_MISSING',
   /** A room that was joined already. */
   roomJoined: 'ROOM_JOINED',
+  /** Of a Yjs document: somebody else has trimmed its room, and no snapshot includes what is gone. */
+  documentIncomplete: 'DOCUMENT_INCOMPLETE',
+  /** A message in the room of a Yjs document that is no update of one. */
+  notAnUpdate: 'NOT_AN_UPDATE',
+  /** The Yjs document is not complete yet. */
+  notSynced: 'NOT_SYNCED',
   /** `close()` was called, or `leave()`. */
   closed: 'CLIENT_CLOSED',
 } as const;

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createLeatClient, type JoinedRoom, type LeatClient, type RoomsOptions } from '../../src/client/index.js';
 import { startCuttingProxy } from '../support/cutting-proxy.js';
@@ -211,12 +212,13 @@ describe('an abort', () => {
     },
   };
 
-  it.each(Object.keys(stages))('while %s leaves no call and is an AbortError', async (stage) => {
+  it.each(Object.keys(stages))('while %s leaves no call and no listener, and is an AbortError', async (stage) => {
     const { client } = connect('ann');
     const stop = new AbortController();
     const running = failureOf(`the abort while ${stage}`, stages[stage]?.(client, stop.signal) ?? Promise.resolve());
     const timer = setTimeout(() => stop.abort(), Math.random() * 60);
     expect(await running).toMatchObject({ name: 'AbortError' });
     clearTimeout(timer);
+    await eventually('the listeners to go', () => getEventListeners(stop.signal, 'abort').length === 0);
   });
 });

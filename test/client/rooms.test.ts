@@ -391,4 +391,31 @@ describe('who is there, live state and read marks', () => {
     await soon('the end of the loop', watching);
     expect(seen).toEqual([undefined, '1', '2', undefined]);
   });
+
+  it('count everybody once in a room that is told bit by bit, and stay live when it is told again', async () => {
+    const rooms = client.joinRooms({ backoff });
+    const { room, stream } = await enter(rooms, 'a');
+    const member = (name: string) => ({ memberId: name, user: name });
+    const tell = (joined: string[], left: string[] = []) =>
+      stream.send({ $case: 'presence', value: { room: 'a', joined: joined.map(member), left } });
+    const become = (count: number, names: string) =>
+      eventually(`${count} members: ${names}`, () => {
+        const { memberCount, members } = room.snapshot();
+        return memberCount === count && members.map(({ user }) => user).join('') === names;
+      });
+    stream.messages('a', [1]);
+    await eventually('live', () => room.snapshot().status === 'live');
+    // Four are there, and the third has left before one is told of it.
+    stream.joined('a', { members: [member('a'), member('b')], memberCount: 4 });
+    await become(4, 'ab');
+    tell(['d', 'e'], ['c']);
+    await become(4, 'abde');
+    tell([], ['a']);
+    await become(3, 'bde');
+    tell(['f']);
+    await become(4, 'bdef');
+    tell(['f'], ['nobody']);
+    await become(4, 'bdef');
+    expect(room.snapshot().status).toBe('live');
+  });
 });

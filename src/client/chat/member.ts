@@ -125,9 +125,10 @@ export function createMember(deps: MemberDeps): Member {
   }
 
   function letIn(frame: RoomJoined): void {
-    phase = 'in';
     board.joined(frame);
-    board.set({ status: 'replaying' });
+    // Who was away from the changes for long is told all of the room again, and nothing else has changed.
+    if (phase !== 'in') board.set({ status: 'replaying' });
+    phase = 'in';
     inflow.joined(frame.headOffset);
     ownState.reconcile(board.current.states.get(frame.memberId) ?? new Map());
     ownMark.reconcile(frame.readOffset);

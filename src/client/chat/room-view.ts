@@ -71,10 +71,24 @@ export function createRoomBoard(
 ): RoomBoard {
   let view = empty;
   let isStale = false;
+  /** Members that are counted and were not told by name: a large room is told bit by bit. */
+  let untold = 0;
   function set(change: Partial<RoomView>): void {
     view = { ...view, ...change };
     onChange();
   }
+
+  function countChange(joined: readonly Member[], left: readonly string[]): number {
+    const known = new Set(view.members.map(({ memberId }) => memberId));
+    const came = joined.filter(({ memberId }) => !known.has(memberId)).length;
+    const counted = Math.min(untold, came);
+    untold -= counted;
+    const missing = left.filter((memberId) => !known.has(memberId)).length;
+    const wasCounted = Math.min(untold, missing);
+    untold -= wasCounted;
+    return came - counted - (left.length - missing + wasCounted);
+  }
+
   const furthest = (offset: bigint) => (offset > view.readOffset ? offset : view.readOffset);
   return {
     get current() {
@@ -90,16 +104,14 @@ export function createRoomBoard(
       onChange();
     },
     joined({ memberId, members, memberCount, state, headOffset, readOffset }) {
+      untold = memberCount - members.length;
       const states = withEntries(new Map(), state);
       set({ memberId, members, memberCount, states, headOffset, readOffset: furthest(readOffset) });
     },
     presence({ joined, left }) {
       const gone = new Set([...left, ...joined.map(({ memberId }) => memberId)]);
       const stayed = view.members.filter(({ memberId }) => !gone.has(memberId));
-      // Who is not among the members told, because there are too many, is counted nevertheless.
-      const known = new Set(view.members.map(({ memberId }) => memberId));
-      const came = joined.filter(({ memberId }) => !known.has(memberId)).length;
-      const memberCount = view.memberCount + came - left.length;
+      const memberCount = view.memberCount + countChange(joined, left);
       set({ members: [...stayed, ...joined], memberCount, states: without(view.states, left) });
     },
     state: ({ entries }) => set({ states: withEntries(view.states, entries) }),
