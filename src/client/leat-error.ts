@@ -71,6 +71,7 @@ const permanent: ReadonlySet<string | undefined> = new Set([
   'TOO_MANY_CURSORS',
   'TOO_MANY_TOPICS',
   'TOPIC_FULL',
+  'TOO_MANY_UPLOADS',
   'UPLOAD_TOO_LARGE',
 ]);
 

@@ -98,6 +98,13 @@ describe('leat upload and download', () => {
     );
   });
 
+  it('end when the reader of a pipe has enough', async () => {
+    await runLeat(at('upload', '-', '--id', 'long'), { input: randomBytes(8 * MIB) });
+    const download = startLeat(at('download', 'long', '-o', '-'), { readOutput: false });
+    download.child.stdout.once('data', () => download.child.stdout.destroy());
+    expect(await download.ended).toMatchObject({ code: 0, stderr: '' });
+  });
+
   it('take several files in their order, and none if one of them cannot be read', async () => {
     const files = await Promise.all(['1', '2', '3'].map((name) => fileOf(`several-${name}`, name)));
     const wrong = await leat('upload', ...files, inDir('nowhere'));

@@ -234,6 +234,12 @@ describe('a reader that stops', () => {
     const waiting = client.download('b', stuck, { signal: stop.signal, onProgress });
     await expect(waiting).rejects.toMatchObject({ name: 'AbortError' });
     expect(stuck.destroyed).toBe(true);
+    const stopWeb = new AbortController();
+    const stuckWeb = new WritableStream<Uint8Array>({
+      write: () => new Promise(() => setImmediate(() => stopWeb.abort())),
+    });
+    const waitingWeb = client.download('b', stuckWeb, { signal: stopWeb.signal });
+    await expect(waitingWeb).rejects.toMatchObject({ name: 'AbortError' });
   });
 
   it('that is a stream sets the pace', async () => {

@@ -108,6 +108,7 @@ describe('upload', () => {
     const file = await fileOf(randomBytes(10));
     const first = await client.upload(file);
     const second = await client.upload(Buffer.from('x'), { name: 'x.txt' });
+    expect(first).toMatchObject({ resumedAt: 0, sent: 10 });
     expect(first.blob.name).toBe(path.basename(file));
     expect(second.blob.name).toBe('x.txt');
     expect(first.uploadId).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);

@@ -74,7 +74,7 @@ async function writeAll(
     await writer.end(signal);
     return progress;
   } catch (error) {
-    await writer.fail(error);
+    writer.fail(error);
     throw targetFailed(error);
   }
 }

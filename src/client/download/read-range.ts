@@ -52,8 +52,8 @@ export async function* readRange(
       thrown = error;
     }
     const { progress } = position;
-    if (progress !== undefined && position.finished && LeatError.from(thrown).retryable)
-      return verified(progress, digest);
+    const isCut = LeatError.from(thrown).retryable;
+    if (isCut && position.finished && progress !== undefined) return verified(progress, digest);
     if (isDamage(thrown) && damages++ < MAX_DAMAGES) continue;
     const setback = attempts.failed(thrown);
     options.onSetback?.(setback);

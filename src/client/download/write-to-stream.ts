@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import type { WritableStream } from 'node:stream/web';
-import { execute, throwIfAborted } from 'abort-controller-x';
+import { abortable, execute, throwIfAborted } from 'abort-controller-x';
 
 /** Where bytes are written to, one after the other. */
 export interface ByteWriter {
@@ -9,7 +9,7 @@ export interface ByteWriter {
   /** All is written: resolves when the stream has it, too. */
   end(signal: AbortSignal): Promise<void>;
   /** Leaves the stream as it is after a failure: destroyed, so that nobody takes what it has for the whole. */
-  fail(error: unknown): Promise<void>;
+  fail(error: unknown): void;
 }
 
 /** `ends`: whether the stream is ended, or destroyed after a failure. */
@@ -55,12 +55,12 @@ function nodeWriter(stream: Writable, ends: boolean): ByteWriter {
       }
       leave();
     },
-    async fail() {
-      // It says its error, if it has one, to whoever else listens; nobody has to.
-      stream.on('error', () => undefined);
+    fail() {
       leave();
-      if (ends) stream.destroy();
-      return Promise.resolve();
+      if (!ends) return;
+      // What it says to that is told already.
+      stream.on('error', () => undefined);
+      stream.destroy();
     },
   };
 }
@@ -70,20 +70,17 @@ function webWriter(stream: WritableStream<Uint8Array>, ends: boolean): ByteWrite
   writer.closed.catch(() => undefined); // The next write says it.
   return {
     async write(bytes, signal) {
-      await execute<void>(signal, (resolve, reject) => {
-        writer.ready.then(() => resolve(), reject);
-        return () => undefined;
-      });
+      await abortable(signal, writer.ready);
       // Its failure is that of `ready`, from then on.
       writer.write(bytes).catch(() => undefined);
     },
-    async end() {
-      if (ends) await writer.close();
-      else await writer.ready;
+    async end(signal) {
+      await abortable(signal, ends ? writer.close() : writer.ready);
       writer.releaseLock();
     },
-    async fail(error) {
-      if (ends) await writer.abort(error).catch(() => undefined);
+    fail(error) {
+      // It waits for what is being written, which may be for ever.
+      if (ends) writer.abort(error).catch(() => undefined);
       writer.releaseLock();
     },
   };

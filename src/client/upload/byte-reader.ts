@@ -28,9 +28,9 @@ export function openByteReader(stream: ByteStream): ByteReader {
     async close() {
       // An iterator that somebody waits for answers when it has something, which may be never.
       if (stream instanceof Readable) stream.destroy();
-      const closing = iterator.return?.();
+      // And what it fails with now, nobody is interested in any more.
+      const closing = iterator.return?.().catch(() => undefined);
       if (reading === undefined) await closing;
-      else closing?.catch(() => undefined);
     },
   };
 }

@@ -39,9 +39,6 @@ export function createKeptFeed(reader: ByteReader, size: number | undefined, win
   return {
     size,
     name: undefined,
-    get held() {
-      return held;
-    },
     get needsRelease() {
       return held * 2 >= windowBytes;
     },

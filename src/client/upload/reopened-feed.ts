@@ -17,7 +17,6 @@ export function createReopenedFeed(source: ReopenableSource): SourceFeed {
   return {
     size: source.size,
     name: source.name,
-    held: 0,
     needsRelease: false,
     async seek(offset) {
       await pieces?.close();

@@ -15,10 +15,14 @@ import { checkBlob } from './upload-verdicts.js';
 export async function sendOnce(upload: Upload, isFresh: boolean): Promise<Blob> {
   const { uploads, start, feed, digest, ledger, signal } = upload;
   const found = isFresh ? undefined : await findUpload(uploads, start.uploadId, signal);
-  if (found?.blob !== undefined) return compare(upload, found.blob);
+  if (found?.blob !== undefined) {
+    ledger.begin(Number(found.blob.size));
+    return compare(upload, found.blob);
+  }
   if (found === undefined && ledger.progress.durable > 0) throw uploadGone(start.uploadId);
 
   const durable = Number(found?.upload?.committedSize ?? 0);
+  ledger.begin(durable);
   if (!isFresh) ledger.durable(durable);
   // Of what an earlier run has sent, the last piece is sent again: the service compares it, and refuses another source
   // at once. The digest would tell, too, but at the end, when all was sent.

@@ -6,9 +6,7 @@ export interface SourceFeed {
   readonly size: number | undefined;
   /** Of a path, the file's name. */
   readonly name: string | undefined;
-  /** Bytes that are kept in memory until they are durable. */
-  readonly held: number;
-  /** True if nothing more is read until some of that is released. */
+  /** True if half of what may be kept in memory is in use: without a release the source would soon stand still. */
   readonly needsRelease: boolean;
   /** Goes on with the piece that has this byte, or with the next one if it is not read yet. Throws SOURCE_GONE. */
   seek(offset: number): Promise<void>;

@@ -6,10 +6,14 @@ export interface UploadLedger {
   readonly progress: UploadProgress;
   /** Whether somebody is told. */
   readonly isWatched: boolean;
-  /** What was durable when it began; undefined until the service has said. */
-  readonly resumedAt: number | undefined;
-  /** So many bytes are durable. True if that is more than was known. */
-  durable(bytes: number): boolean;
+  /** What was durable when it began. */
+  readonly resumedAt: number;
+  /** What the service said last is durable; -1 until it has said anything. */
+  readonly heard: number;
+  /** It begins, or goes on, where so many bytes are durable. */
+  begin(bytes: number): void;
+  /** The service says that so many bytes are durable. */
+  durable(bytes: number): void;
   sent(bytes: number): void;
   read(bytes: number): void;
 }
@@ -21,6 +25,7 @@ export function createUploadLedger(
 ): UploadLedger {
   let progress: UploadProgress = { uploadId, durable: 0, read: 0, sent: 0, size };
   let resumedAt: number | undefined;
+  let heard = -1;
 
   function change(changed: Partial<UploadProgress>): void {
     progress = { ...progress, ...changed };
@@ -33,13 +38,15 @@ export function createUploadLedger(
       return progress;
     },
     get resumedAt() {
-      return resumedAt;
+      return resumedAt ?? 0;
     },
+    get heard() {
+      return heard;
+    },
+    begin: (bytes) => void (resumedAt ??= bytes),
     durable(bytes) {
-      resumedAt ??= bytes;
-      if (bytes <= progress.durable) return false;
-      change({ durable: bytes });
-      return true;
+      heard = Math.max(heard, bytes);
+      if (bytes > progress.durable) change({ durable: bytes });
     },
     sent: (bytes) => change({ sent: progress.sent + bytes }),
     read: (bytes) => bytes > progress.read && change({ read: bytes }),

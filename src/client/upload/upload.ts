@@ -52,7 +52,7 @@ async function uploadSource(
   try {
     if (feed.size !== undefined) checkSize(feed.size, options.size, 0);
     const blob = await sendAll({ uploads, start, feed, digest: createFileDigest(), ledger, signal }, options);
-    return { ...ledger.progress, resumedAt: ledger.resumedAt ?? 0, blob };
+    return { ...ledger.progress, resumedAt: ledger.resumedAt, blob };
   } catch (error) {
     rethrowAbortError(error);
     throw LeatError.from(error).withAchieved({ uploaded: ledger.progress });
@@ -67,7 +67,7 @@ async function sendAll(upload: Upload, options: UploadOptions): Promise<Blob> {
   const { maxAttempts, maxFirstAttempts = maxAttempts } = options;
   let attempts = createAttempts({ ...options, maxAttempts: maxFirstAttempts });
   let isFresh = options.uploadId === undefined;
-  let durable = -1;
+  let heard = -1;
   let corrections = 0;
   for (;;) {
     try {
@@ -76,8 +76,8 @@ async function sendAll(upload: Upload, options: UploadOptions): Promise<Blob> {
       rethrowAbortError(error);
       const failure = LeatError.from(error);
       isFresh = false;
-      if (ledger.resumedAt !== undefined && ledger.progress.durable > durable) {
-        durable = ledger.progress.durable;
+      if (ledger.heard > heard) {
+        heard = ledger.heard;
         attempts = createAttempts(options);
         corrections = 0;
       }
