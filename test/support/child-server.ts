@@ -33,15 +33,15 @@ export interface ChildServer {
 
 type Child = ChildProcessByStdio<null, Readable, Readable>;
 
-const SCRIPT = fileURLToPath(new URL('./serve-child.js', import.meta.url));
-
-/** `flags` are options as in `ConfigOption.name`; `data-dir` should be among them. */
+/** `flags` are options as in `ConfigOption.name`; `data-dir` should be among them. `script` is beside this file. */
 export function spawnServer(
   flags: Readonly<Record<string, unknown>>,
   nodeArguments: readonly string[] = [],
+  script = 'serve-child.js',
 ): ChildServer {
   const all = { listen: '127.0.0.1:0', 'http-listen': '127.0.0.1:0', ...flags };
-  const child = spawn(process.execPath, [...nodeArguments, SCRIPT, JSON.stringify(all)], {
+  const path = fileURLToPath(new URL(script, import.meta.url));
+  const child = spawn(process.execPath, [...nodeArguments, path, JSON.stringify(all)], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const lines: LogLine[] = [];
