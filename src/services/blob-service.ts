@@ -16,7 +16,7 @@ import {
   readListBlobs,
 } from '../domain/blobs/blob-requests.js';
 import type { LeatCallContext } from '../middleware/call-context.js';
-import { type DownloadFrame, encodeDownloadFrame } from './chunk-codec.js';
+import { chunkFrame, type DownloadFrame, plainFrame } from './chunk-codec.js';
 
 export interface BlobServiceDeps {
   readonly blobs: BlobDirectory;
@@ -28,11 +28,8 @@ type Context = CallContext & LeatCallContext;
 
 /** The methods whose bytes pass through as they are; see withStrictCodec. */
 export const blobCodecs = {
-  downloadBlob: { responseSerialize: encodeDownloadFrame },
+  downloadBlob: { responseSerialize: (frame: DownloadFrame) => frame.take() },
 };
-
-/** Pages of one stream that may wait in this process: one on its way to the socket, one to follow it at once. */
-const PAGES_AHEAD = 2;
 
 /** The handlers of BlobService. */
 export function createBlobService({ blobs, epoch }: BlobServiceDeps) {
@@ -62,11 +59,11 @@ export function createBlobService({ blobs, epoch }: BlobServiceDeps) {
 async function* send(opened: OpenBlob, range: BlobRange, { outbox }: Context): AsyncGenerator<DownloadFrame> {
   const { blob, signal } = opened;
   const end = endOf(blob, range);
-  yield { frame: { $case: 'blob', value: blob } };
+  yield plainFrame({ $case: 'blob', value: blob });
   for (const page of pagesOf(opened, range)) {
-    yield { page: await abortable(signal, readPage(opened, page)) };
+    yield chunkFrame(await abortable(signal, readPage(opened, page)));
     // Only now is the next page read: a reader who stops holds what is on its way to the socket and nothing else.
-    await outbox.waitUntilBelow(PAGES_AHEAD, signal);
+    await outbox.waitUntilBelow(opened.share.pagesAhead, signal);
   }
-  yield { frame: { $case: 'end', value: { offset: BigInt(end), sha256: blob.sha256 } } };
+  yield plainFrame({ $case: 'end', value: { offset: BigInt(end), sha256: blob.sha256 } });
 }

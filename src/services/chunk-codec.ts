@@ -2,17 +2,36 @@ import { DownloadBlobResponse } from '../../gen/leat/v1/blob_service.js';
 import type { BlobPage } from '../domain/blobs/blob-download.js';
 import { varintSize, writeVarint } from '../store/encoding/wire.js';
 
-/** A frame of a download: a page of the blob, or one of the small ones. */
-export type DownloadFrame = { readonly page: BlobPage } | Pick<DownloadBlobResponse, 'frame'>;
+/** A frame of a download that is encoded when it is written, once. */
+export interface DownloadFrame {
+  take(): Uint8Array;
+}
 
 const CHUNK = 0x12; // DownloadBlobResponse.chunk, message
 const OFFSET = 0x08; // BlobChunk.offset, varint
 const DATA = 0x12; // BlobChunk.data, bytes
 const CRC32C = 0x1d; // BlobChunk.crc32c, fixed32
 
-/** Encodes a frame; the bytes of a page are copied once, into memory that the response has to itself. */
-export function encodeDownloadFrame(frame: DownloadFrame): Uint8Array {
-  return 'page' in frame ? encodePage(frame.page) : DownloadBlobResponse.encode(frame).finish();
+const NO_PAGE: BlobPage = { offset: 0, data: new Uint8Array(), crc32c: 0 };
+
+/**
+ * A chunk. It lets go of the page when it is written: whoever still holds the frame, while the client does not read,
+ * holds nothing. The bytes are copied once, into memory that the response has to itself.
+ */
+export function chunkFrame(page: BlobPage): DownloadFrame {
+  let held = page;
+  return {
+    take() {
+      const bytes = encodePage(held);
+      held = NO_PAGE;
+      return bytes;
+    },
+  };
+}
+
+/** One of the small frames: what is coming, or the end. */
+export function plainFrame(frame: DownloadBlobResponse['frame']): DownloadFrame {
+  return { take: () => DownloadBlobResponse.encode({ frame }).finish() };
 }
 
 function encodePage({ offset, data, crc32c }: BlobPage): Uint8Array {

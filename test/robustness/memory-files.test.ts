@@ -1,16 +1,18 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
+import { DownloadBlobRequest } from '../../gen/leat/v1/blob_service.js';
 import { UploadChunksRequest } from '../../gen/leat/v1/upload_service.js';
 import { spawnServer, type ChildServer } from '../support/child-server.js';
 import { connectRaw, frame } from '../support/raw-http2.js';
 import { makeTempDir } from '../support/temp-dir.js';
-import { startFrame, type UploadFrame } from '../support/uploads.js';
+import { chunkFrames, finishFrame, startFrame, type UploadFrame } from '../support/uploads.js';
 
 const MIB = 1024 * 1024;
 /** The longer form, of 2 GiB: `LEAT_LONG=1`. */
 const FILE_BYTES = (process.env.LEAT_LONG ? 2048 : 256) * MIB;
-/** Uploads whose handlers have stopped. The longer form: `LEAT_STOPPED_CLIENTS=5000`. */
-const UPLOADS = Number(process.env.LEAT_STOPPED_CLIENTS ?? 1_000);
+/** Uploads whose handlers, downloads whose clients have stopped. The longer form: `LEAT_STOPPED_CLIENTS=5000`. */
+const STREAMS = Number(process.env.LEAT_STOPPED_CLIENTS ?? 1_000);
 const CONNECTIONS = 10;
 const MAX_GROWTH = 256 * MIB;
 /** Whatever the size of the file: what Node keeps until it collects. */
@@ -18,6 +20,21 @@ const FLAT_GROWTH = 160 * MIB;
 
 const encoded = (request: UploadFrame) =>
   frame(UploadChunksRequest.encode(UploadChunksRequest.fromPartial(request)).finish());
+
+/** Several connections, whose calls go to one after the other. */
+async function connectMany(port: number) {
+  const connections = await Promise.all(Array.from({ length: CONNECTIONS }, () => connectRaw(port)));
+  let next = 0;
+  return {
+    call(path: string, options?: { paused?: boolean }) {
+      const connection = connections[next++ % CONNECTIONS];
+      if (connection === undefined) throw new Error('there is no connection');
+      return connection.call(path, options).stream;
+    },
+    [Symbol.asyncDispose]: async () =>
+      void (await Promise.all(connections.map((connection) => connection[Symbol.asyncDispose]()))),
+  };
+}
 
 /** Notes the most that a server held, between what it holds now and the last look. */
 function watchMemory(server: ChildServer) {
@@ -75,30 +92,30 @@ describe('a large file', () => {
 
 describe('memory', () => {
   it.each([64 * 1024, 256 * 1024])(
-    `grows by at most 256 MiB while ${UPLOADS} uploads wait for a disk that hangs, in chunks of %d bytes`,
+    `grows by at most 256 MiB while ${STREAMS} uploads wait for a disk that hangs, in chunks of %d bytes`,
     async (chunkBytes) => {
       await using dir = await makeTempDir();
-      const flags = { 'data-dir': dir.path, 'min-free-disk': '0B', 'max-concurrent-streams': UPLOADS };
-      await using server = spawnServer({ ...flags, 'max-open-uploads': UPLOADS }, [], 'serve-stopped-disk.js');
+      const flags = { 'data-dir': dir.path, 'min-free-disk': '0B', 'max-concurrent-streams': STREAMS };
+      await using server = spawnServer({ ...flags, 'max-open-uploads': STREAMS }, [], 'serve-stopped-disk.js');
       const client = await server.connect();
       const { grpcPort } = await server.serving;
       const memory = watchMemory(server);
-      const connections = await Promise.all(Array.from({ length: CONNECTIONS }, () => connectRaw(grpcPort)));
+      await using connections = await connectMany(grpcPort);
       const data = Buffer.alloc(chunkBytes, 7);
       const chunks = Array.from({ length: Math.ceil((2 * MIB) / chunkBytes) }, (_, index) =>
         encoded({ frame: { $case: 'chunk', value: { offset: BigInt(index * chunkBytes), data } } }),
       );
-      for (let index = 0; index < UPLOADS; index++) {
-        const { stream } = connections[index % CONNECTIONS]?.call('/leat.v1.UploadService/UploadChunks') ?? {};
+      for (let index = 0; index < STREAMS; index++) {
+        const stream = connections.call('/leat.v1.UploadService/UploadChunks');
         // As much as flow control lets through: 2 MiB would be there.
-        stream?.write(encoded(startFrame(`stopped-${index}`)));
-        for (const chunk of chunks) stream?.write(chunk);
+        stream.write(encoded(startFrame(`stopped-${index}`)));
+        for (const chunk of chunks) stream.write(chunk);
         if (index % 20 === 0) await client.users.listUsers({});
         memory.look();
       }
       // All have begun, and everything else is served meanwhile.
       let begun = 0;
-      while (begun < UPLOADS) {
+      while (begun < STREAMS) {
         begun = 0;
         for (let pageToken = ''; ;) {
           const page = await client.uploads.listUploads({ pageSize: 1_000, pageToken });
@@ -112,10 +129,42 @@ describe('memory', () => {
         await client.users.listUsers({});
         memory.look();
       }
-      await Promise.all(connections.map((connection) => connection[Symbol.asyncDispose]()));
       report(`chunks of ${chunkBytes}`, memory.growth());
       expect(memory.growth()).toBeLessThanOrEqual(MAX_GROWTH);
     },
     120_000,
   );
+
+  it(`grows by at most 256 MiB while ${STREAMS} readers of a blob have stopped`, async () => {
+    await using dir = await makeTempDir();
+    const flags = { 'data-dir': dir.path, 'min-free-disk': '0B', 'max-concurrent-streams': STREAMS };
+    await using server = spawnServer(flags);
+    const { uploads, users } = await server.connect();
+    await uploads.uploadChunks(
+      (async function* () {
+        yield startFrame('blob');
+        yield* chunkFrames(Buffer.alloc(8 * MIB), { size: MIB });
+        yield finishFrame(Buffer.alloc(8 * MIB));
+      })(),
+    );
+    const memory = watchMemory(server);
+    await using connections = await connectMany((await server.serving).grpcPort);
+    const request = frame(DownloadBlobRequest.encode(DownloadBlobRequest.fromPartial({ blobId: 'blob' })).finish());
+    for (let first = 0; first < STREAMS; first += 20) {
+      const wave = Array.from({ length: Math.min(20, STREAMS - first) }, () => {
+        const stream = connections.call('/leat.v1.BlobService/DownloadBlob', { paused: true });
+        stream.end(request);
+        return once(stream, 'response');
+      });
+      await Promise.all(wave);
+      await users.listUsers({});
+      memory.look();
+    }
+    for (let look = 0; look < 50; look++) {
+      await users.listUsers({});
+      memory.look();
+    }
+    report('stopped readers', memory.growth());
+    expect(memory.growth()).toBeLessThanOrEqual(MAX_GROWTH);
+  }, 120_000);
 });

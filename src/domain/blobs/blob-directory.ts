@@ -8,7 +8,7 @@ import { linkSignal } from '../linked-signal.js';
 import { BLOBS_TOPIC } from '../topics/system-topics.js';
 import type { FilesPage } from '../uploads/upload-requests.js';
 import type { Call } from '../uploads/upload-directory.js';
-import type { BlobBytes } from './blob-download.js';
+import { type BlobBytes, shareOf } from './blob-download.js';
 import { blobEtagMismatch, blobIsDeleted, blobNotFound } from './blob-errors.js';
 import { blobDeleted, decodeBlob } from './blob-record.js';
 import type { BlobRemoval } from './blob-requests.js';
@@ -37,6 +37,7 @@ export interface BlobDirectory {
 export function createBlobDirectory({ store, bytes }: { store: Store; bytes: ByteStore }): BlobDirectory {
   /** Who reads which file, to be told when it goes. */
   const readers = new Map<string, Set<(reason: Error) => void>>();
+  let downloads = 0;
 
   async function stored(blobId: string): Promise<StoredBlob> {
     const blob = await store.blob(blobId);
@@ -48,7 +49,9 @@ export function createBlobDirectory({ store, bytes }: { store: Store; bytes: Byt
     const found = await stored(blobId);
     const link = linkSignal(callSignal);
     const stopWatching = watch(found.fileId, (reason) => link.abort(reason));
+    downloads++;
     const end = () => {
+      downloads--;
       stopWatching();
       link.end();
     };
@@ -56,8 +59,17 @@ export function createBlobDirectory({ store, bytes }: { store: Store; bytes: Byt
       const checksums = await store.blobChecksums(found.fileId);
       if (!checksums) throw blobNotFound(blobId); // Deleted since it was found.
       const reader = await bytes.openReader(found.fileId);
-      const close = () => reader.close().finally(end);
-      return { blob: decodeBlob(found), reader, checksums, signal: link.signal, close };
+      let closing: Promise<void> | undefined;
+      return {
+        blob: decodeBlob(found),
+        reader,
+        checksums,
+        signal: link.signal,
+        get share() {
+          return shareOf(downloads);
+        },
+        close: () => (closing ??= reader.close().finally(end)),
+      };
     } catch (error) {
       end();
       // If it is deleted, its file is not damaged but gone.

@@ -12,14 +12,33 @@ export interface BlobPage {
   readonly crc32c: number;
 }
 
-/** Bytes of a page, at most: whole checksums. */
-export const PAGE_BYTES = 4 * CHECKSUM_BYTES;
+/** Bytes of a page: whole checksums. */
+const MAX_PAGE_BYTES = 4 * CHECKSUM_BYTES;
+/** What all downloads together should hold for clients that do not read. */
+const ALL_PAGES_BYTES = 32 * 1024 * 1024;
+
+/** What one download may hold for a client that does not read. */
+export interface DownloadShare {
+  readonly pageBytes: number;
+  /** Pages that may wait in this process: if there are two, one follows the other at once. */
+  readonly pagesAhead: number;
+}
+
+/** The share of each of so many downloads: the more there are, the smaller, down to one page of one checksum. */
+export function shareOf(downloads: number): DownloadShare {
+  const bytes = ALL_PAGES_BYTES / downloads;
+  if (bytes >= 2 * MAX_PAGE_BYTES) return { pageBytes: MAX_PAGE_BYTES, pagesAhead: 2 };
+  const checksums = Math.floor(Math.min(bytes, MAX_PAGE_BYTES) / CHECKSUM_BYTES);
+  return { pageBytes: Math.max(checksums, 1) * CHECKSUM_BYTES, pagesAhead: 1 };
+}
 
 export interface BlobBytes {
   readonly blob: Blob;
   readonly reader: ByteReader;
   /** As `blobChecksums` of the store. */
   readonly checksums: Uint8Array;
+  /** What the next page may be. */
+  readonly share: DownloadShare;
 }
 
 export interface PageRange {
@@ -27,11 +46,12 @@ export interface PageRange {
   readonly end: number;
 }
 
-/** The pages that a range comes in; but for the first and the last they are whole. Errors: OFFSET_BEYOND_END {size}. */
-export function* pagesOf({ blob }: BlobBytes, { offset, length }: BlobRange): Generator<PageRange, void, undefined> {
-  const end = endOf(blob, { blobId: blob.blobId, offset, length });
-  for (let start = offset; start < end;) {
-    const next = Math.min(start - (start % PAGE_BYTES) + PAGE_BYTES, end);
+/** The pages that a range comes in; but for the first and the last they are whole. Errors: as `endOf`. */
+export function* pagesOf(bytes: BlobBytes, range: BlobRange): Generator<PageRange, void, undefined> {
+  const end = endOf(bytes.blob, range);
+  for (let start = range.offset; start < end;) {
+    const { pageBytes } = bytes.share;
+    const next = Math.min(start - (start % pageBytes) + pageBytes, end);
     yield { start, end: next };
     start = next;
   }
@@ -44,7 +64,7 @@ export function endOf({ blobId, size }: Blob, { offset, length = Infinity }: Blo
 }
 
 /**
- * Reads a page into memory of its own, `room` bytes into it, and checks what is read.
+ * Reads a page and checks what is read.
  * Errors: `data-loss` CHECKSUM_MISMATCH {first_offset, last_offset}, STORE_DAMAGED.
  */
 export async function readPage(bytes: BlobBytes, { start, end }: PageRange): Promise<BlobPage> {
