@@ -92,4 +92,39 @@ describe('buf curl, a client in Go that knows the service by reflection alone', 
     expect(broken.code).not.toBe(0);
     expect(broken.stderr).toMatch(/HELLO_REQUIRED|first frame must be hello/);
   });
+
+  it('uploads a file in chunks, is told how far an upload is, and downloads it', async () => {
+    const chunk = (offset: number, data: string) => ({ chunk: { offset: `${offset}`, data: btoa(data) } });
+    const part = await curl(
+      'UploadService/UploadChunks',
+      { start: { uploadId: 'f', name: 'f.txt' } },
+      chunk(0, 'hello, '),
+    );
+    expect(part).toMatchObject({
+      code: 0,
+      responses: [{ upload: { state: 'UPLOAD_STATE_PARTIAL' }, bytesReceived: '7' }],
+    });
+    const found = await curl('UploadService/GetUpload', { uploadId: 'f' });
+    expect(found).toMatchObject({ code: 0, responses: [{ upload: { committedSize: '7', name: 'f.txt' } }] });
+    expect(await curl('UploadService/ListUploads', {})).toMatchObject({
+      responses: [{ uploads: [{ uploadId: 'f' }] }],
+    });
+
+    const start = { start: { uploadId: 'f', name: 'f.txt' } };
+    const whole = await curl('UploadService/UploadChunks', start, chunk(7, 'world'), { finish: { size: '12' } });
+    expect(whole).toMatchObject({ code: 0, responses: [{ blob: { blobId: 'f', size: '12', etag: '1' } }] });
+    const refused = await curl('UploadService/CancelUpload', { uploadId: 'f' });
+    expect(refused.stderr).toMatch(/failed_precondition/);
+
+    const downloaded = await curl('BlobService/DownloadBlob', { blobId: 'f', offset: '7' });
+    const frames = downloaded.responses as { blob?: object; chunk?: { data: string }; end?: { offset: string } }[];
+    expect(frames.map((frame) => Object.keys(frame)[0])).toEqual(['blob', 'chunk', 'end']);
+    expect(atob(frames[1]?.chunk?.data ?? '')).toBe('world');
+    expect(frames[2]?.end?.offset).toBe('12');
+    expect(await curl('BlobService/GetBlob', { blobId: 'f' })).toMatchObject({
+      responses: [{ blob: { name: 'f.txt' } }],
+    });
+    expect(await curl('BlobService/ListBlobs', {})).toMatchObject({ responses: [{ blobs: [{ blobId: 'f' }] }] });
+    expect(await curl('BlobService/DeleteBlob', { blobId: 'f' })).toMatchObject({ responses: [{ offset: '2' }] });
+  });
 });

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import type { EventRecord } from '../../gen/leat/v1/event.js';
 import type { LeatClient } from '../../src/client/index.js';
@@ -6,6 +7,7 @@ import { type CallError, readCallError } from '../support/call-error.js';
 import { spawnServer, type ChildServer } from '../support/child-server.js';
 import { mountExt4, mountTmpfs, whyNoMount } from '../support/mounts.js';
 import { makeTempDir } from '../support/temp-dir.js';
+import { chunkFrames, finishFrame, startFrame } from '../support/uploads.js';
 
 const TOPIC = 'disk';
 const MIB = 1024 * 1024;
@@ -109,6 +111,19 @@ async function checkRefused(server: ChildServer, block: () => () => void, refusa
   return writer.written;
 }
 
+/** Sends `content` from what is durable on; `finishes` says whether that is all of it. */
+async function sendFile({ uploads }: LeatClient, uploadId: string, content: Buffer, finishes: boolean) {
+  const known = await uploads.getUpload({ uploadId }).catch(() => ({ upload: undefined }));
+  const from = Number(known.upload?.committedSize ?? 0);
+  return uploads.uploadChunks(
+    (async function* () {
+      yield startFrame(uploadId);
+      yield* chunkFrames(content, { from, size: 256 * 1024 });
+      if (finishes) yield finishFrame(content);
+    })(),
+  );
+}
+
 const diskFull = { code: 8, reason: 'DISK_FULL', retryAfterMs: 5_000 };
 const readOnly = { code: 14, reason: 'STORE_READ_ONLY', retryAfterMs: 5_000 };
 
@@ -122,6 +137,45 @@ describe('a full disk', () => {
     }
     await using again = spawnServer({ 'data-dir': mount.path });
     await checkLog(await again.connect(), written);
+  });
+
+  itUnless(noTmpfs, 'ends an upload in the middle, which goes on from what is durable when there is room', async () => {
+    await using mount = await mountTmpfs(48 * MIB);
+    await using server = spawnServer({ 'data-dir': mount.path, 'min-free-disk': '0B' });
+    const client = await server.connect();
+    const content = randomBytes(30 * MIB);
+    await sendFile(client, 'file', content.subarray(0, 10 * MIB), false);
+    const giveBack = mount.fill();
+    const refused = await sendFile(client, 'file', content, true).then(() => undefined, readCallError);
+    expect(refused).toMatchObject(diskFull);
+    giveBack();
+    const { upload } = await client.uploads.getUpload({ uploadId: 'file' });
+    expect(Number(upload?.committedSize)).toBeGreaterThanOrEqual(10 * MIB);
+    const { blob } = await sendFile(client, 'file', content, true);
+    expect(Buffer.from(blob?.sha256 ?? []).equals(createHash('sha256').update(content).digest())).toBe(true);
+    expect(server.errors()).toBe('');
+  });
+
+  itUnless(noTmpfs, 'is foreseen: uploads leave free what the service is told to keep', async () => {
+    await using mount = await mountTmpfs(48 * MIB);
+    await using server = spawnServer({ 'data-dir': mount.path, 'min-free-disk': '24MiB' });
+    const client = await server.connect();
+    const content = randomBytes(40 * MIB);
+    const size = BigInt(content.length);
+    const announced = client.uploads.uploadChunks(
+      (async function* () {
+        yield startFrame('announced', { size });
+      })(),
+    );
+    expect(await announced.then(() => undefined, readCallError)).toMatchObject(diskFull);
+    const refused = await sendFile(client, 'file', content, true).then(() => undefined, readCallError);
+    expect(refused).toMatchObject(diskFull);
+    const { upload } = await client.uploads.getUpload({ uploadId: 'file' });
+    expect(Number(upload?.committedSize)).toBeGreaterThan(0);
+    await client.events.publishEvent({ topic: TOPIC, event: text('still', 10) });
+    await client.uploads.cancelUpload({ uploadId: 'file' });
+    const small = content.subarray(0, MIB);
+    expect(await sendFile(client, 'small', small, true)).toMatchObject({ blob: { size: BigInt(MIB) } });
   });
 
   it('is what a limit on the size of files looks like, too', async () => {
