@@ -22,8 +22,8 @@ interface DownloadOptions extends GlobalOptions {
   readonly json?: boolean;
 }
 
-/** Tries in a row over a lost connection. */
-const MAX_ATTEMPTS = 10;
+/** Tries in a row over a lost connection: a service may be away for about a minute. The same command goes on later. */
+const MAX_ATTEMPTS = 30;
 
 export function addDownloadCommand(program: Command, session: Session): void {
   program

@@ -1,3 +1,4 @@
+import { escapeText } from './escape-text.js';
 import { formatTransfer, type TransferSample } from './format-transfer.js';
 import { noProgress, startProgress, type Progress } from './progress.js';
 import { createRateMeter } from './rate-meter.js';
@@ -8,6 +9,8 @@ export interface TransferState extends Omit<TransferSample, 'rate'> {
   /** Bytes that went over the wire: what the rate is of. */
   readonly moved: number;
 }
+
+const TITLE_CELLS = 24;
 
 /** One line on a terminal, where somebody watches; else nothing but notices. */
 export function openTransferProgress(
@@ -20,9 +23,15 @@ export function openTransferProgress(
   const notice = (line: string) => session.notice(line);
   if (stderr.isTTY !== true || isQuiet) return noProgress(notice);
   const meter = createRateMeter();
+  const label = shorten(escapeText(title));
   const format = (elapsedMs: number) => {
     const { moved, ...sample } = state();
-    return `${title}  ${formatTransfer({ ...sample, rate: meter.note(moved, elapsedMs) })}`;
+    return `${label}  ${formatTransfer({ ...sample, rate: meter.note(moved, elapsedMs) })}`;
   };
   return startProgress(stderr, { format, notice });
+}
+
+/** A long name would push what changes off the screen. */
+function shorten(text: string): string {
+  return text.length <= TITLE_CELLS ? text : `${text.slice(0, TITLE_CELLS - 1)}…`;
 }

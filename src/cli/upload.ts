@@ -13,8 +13,8 @@ interface UploadOptions extends GlobalOptions, InputOptions {
   readonly json?: boolean;
 }
 
-/** Tries in a row over a lost connection. */
-const MAX_ATTEMPTS = 10;
+/** Tries in a row over a lost connection: a service may be away for about a minute. The same command goes on later. */
+const MAX_ATTEMPTS = 30;
 
 export function addUploadCommand(program: Command, session: Session): void {
   program

@@ -208,6 +208,14 @@ onTerminal('on a terminal', () => {
     expect(download.screen.split('\u001b[K').at(-1)).toMatch(/^downloaded .*shown-back, 2\.0 MiB in .*\r\n$/);
   });
 
+  it('a name that somebody else has chosen does nothing to the screen', async () => {
+    const name = `\u001b[2J${'n'.repeat(40)}`;
+    await runLeat(at('upload', '-', '--id', 'evil', '--name', name), { input: 'x' });
+    const { screen } = await runInTerminal(at('download', 'evil', '-o', inDir('evil'))).ended;
+    expect(screen).toMatch(/\\u001b\[2Jn{14}… {2}\[/);
+    expect(screen).not.toContain('\u001b[2J');
+  });
+
   it('Ctrl-C leaves the line clean, and says how to go on', async () => {
     const run = runInTerminal(at('upload', '-', '--id', 'typed'));
     await run.until(/Ctrl-D ends/);
