@@ -1,5 +1,6 @@
 import type { Bench } from '../harness/bench.js';
 import { append } from './append.js';
+import { download } from './download.js';
 import { loop } from './loop.js';
 import { memory } from './memory.js';
 import { publish } from './publish.js';
@@ -7,6 +8,7 @@ import { replay } from './replay.js';
 import { rtt } from './rtt.js';
 import { tail } from './tail.js';
 import { unary } from './unary.js';
+import { upload } from './upload.js';
 
 /** All benches, in the order of `all`. */
-export const benches: readonly Bench[] = [append, publish, replay, tail, unary, rtt, memory, loop];
+export const benches: readonly Bench[] = [append, publish, replay, tail, unary, upload, download, rtt, memory, loop];

@@ -11,9 +11,14 @@ export interface Pair<S> {
   readonly load: Role<LoadRole>;
 }
 
-export async function startLeat(scope: Scope, flags?: LeatServerOptions['flags']): Promise<Role<LeatServerRole>> {
+export async function startLeat(
+  scope: Scope,
+  flags?: LeatServerOptions['flags'],
+  nodeArguments?: readonly string[],
+): Promise<Role<LeatServerRole>> {
   const { path: dataDir } = await scope.use(temporaryFolder());
-  return scope.use(startRole<LeatServerRole>('leat-server', { dataDir, flags } satisfies LeatServerOptions));
+  const options: LeatServerOptions = { dataDir, flags };
+  return scope.use(startRole<LeatServerRole>('leat-server', options, nodeArguments));
 }
 
 export async function startPlain(scope: Scope): Promise<Role<PlainServerRole>> {
