@@ -6,7 +6,7 @@ import { frame } from './events.js';
 const MIB = 2 ** 20;
 
 /** Bytes that do not repeat within a MiB. */
-export function sampleBytes(length: number): Buffer {
+function sampleBytes(length: number): Buffer {
   const bytes = Buffer.alloc(length);
   for (let at = 0; at < length; at++) bytes[at] = (at * 31 + (at >>> 8) * 7 + (at >>> 16)) & 0xff;
   return bytes;

@@ -1,13 +1,20 @@
 import { Client, credentials } from '@grpc/grpc-js';
+import { windowOptions } from '../../src/client/channel.js';
 import { MESSAGE_BYTES, bareDefinition } from '../peers/bare-definition.js';
 import { playRole, roleOptions } from '../processes/play-role.js';
 
 export interface StreamsOptions {
   readonly port: number;
+  /** The client's windows: as of `leat/client`. Default: false, those of grpc-js. */
+  readonly ownWindows?: boolean;
 }
 
-const { port } = roleOptions<StreamsOptions>();
-const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+const { port, ownWindows = false } = roleOptions<StreamsOptions>();
+const client = new Client(
+  `127.0.0.1:${port}`,
+  credentials.createInsecure(),
+  ownWindows ? windowOptions({ address: '' }) : {},
+);
 const message = Buffer.alloc(MESSAGE_BYTES, 7);
 
 const commands = {

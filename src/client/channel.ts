@@ -38,12 +38,21 @@ export interface ChannelSettings {
 
 /** Nothing is sent before the first call, and a lost connection is made again by the next one. */
 export function openChannel(settings: ChannelSettings): WireChannel {
-  const { address, tls, flowControlWindow = 1 << 20, maxFlowControlWindow = 16 << 20 } = settings;
+  const { address, tls } = settings;
+  return new WireChannel(address, credentialsOf(tls), { ...channelOptions(settings), ...windowOptions(settings) });
+}
+
+/** The part of a channel's options that is about windows. */
+export function windowOptions(settings: ChannelSettings): ChannelOptions {
+  const { flowControlWindow = 1 << 20, maxFlowControlWindow = 16 << 20 } = settings;
   const maxBytes = Math.max(flowControlWindow, maxFlowControlWindow);
   const budget = createWindowBudget(maxBytes);
   const windows = createWindowControl({ minBytes: flowControlWindow, maxBytes, budget });
-  const options = { ...channelOptions(settings, flowControlWindow), ...growingWindows(windows) };
-  return new WireChannel(address, credentialsOf(tls), options);
+  return {
+    // 65,535 bytes, the default of HTTP/2, hold one stream at 20 ms round trip to 2 MB/s.
+    'grpc-node.flow_control_window': flowControlWindow,
+    ...growingWindows(windows),
+  };
 }
 
 function credentialsOf(tls: boolean | TlsOptions = false): ChannelCredentials {
@@ -53,11 +62,9 @@ function credentialsOf(tls: boolean | TlsOptions = false): ChannelCredentials {
   return ChannelCredentials.createSsl(roots, privateKey, chain);
 }
 
-function channelOptions({ tls, maxMessageBytes, keepaliveMs = 20_000 }: ChannelSettings, flowControlWindow: number) {
+function channelOptions({ tls, maxMessageBytes, keepaliveMs = 20_000 }: ChannelSettings): ChannelOptions {
   const serverName = typeof tls === 'object' ? tls.serverName : undefined;
   const options: ChannelOptions = {
-    // 65,535 bytes, the default of HTTP/2, hold one stream at 20 ms round trip to 2 MB/s.
-    'grpc-node.flow_control_window': flowControlWindow,
     'grpc.max_receive_message_length': maxMessageBytes ?? 8 << 20,
     // A peer that vanished without a FIN is noticed, while calls are running.
     'grpc.keepalive_time_ms': keepaliveMs,

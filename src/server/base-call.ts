@@ -52,14 +52,15 @@ export function isReading(call: object): boolean {
 }
 
 const NO_PIECES: Buffer[] = [];
+const UNCOMPRESSED = Buffer.alloc(1);
 
 /** Of every piece of a message, in memory, besides its bytes. */
 const PIECE_BYTES = 256;
 /**
- * A piece that is a smaller part of what was read from the socket with it is copied, so that the rest can go. The rest
- * is mostly more of the same message, while its call is read from.
+ * A piece that is a smaller part of what was read from the socket with it is copied, so that the rest can go. While its
+ * call is read from, the rest is mostly more of the same message.
  */
-const LEAST_PART = { reading: 1 / 4, held: 1 };
+const LEAST_PART = { roomy: 1 / 16, tight: 1 / 4, tightAndHeld: 1 };
 
 /** Hears of messages that are not whole. */
 export interface PartialMessageWatcher {
@@ -68,6 +69,8 @@ export interface PartialMessageWatcher {
    * messages before it do not have to be taken first. 0 is told only after something else.
    */
   holds(bytes: number, goesOn: boolean): void;
+  /** Whether little memory is left for such messages. */
+  readonly isTight: boolean;
 }
 
 /** What `watchPartialMessage` adds to a decoder. */
@@ -77,7 +80,7 @@ interface Watched extends Decoder {
   [WATCH]?: { readonly watcher: PartialMessageWatcher | undefined; heldBytes: number };
 }
 
-/** Needs `installPartialMessageWatch`. The pieces take at most four times as much memory as is told. */
+/** Needs `installPartialMessageWatch`. What is told takes at most 16 times that much memory, and 4 times when it is tight. */
 export function watchPartialMessage(call: object, watcher: PartialMessageWatcher): void {
   const decoder = (call as BaseCall).decoder;
   if (decoder) decoder[WATCH] = { watcher, heldBytes: 0 };
@@ -107,22 +110,27 @@ export function installPartialMessageWatch(): void {
     const messages = original.call(this, data);
     const goesOn = messages.length === 0;
     if (this.readState === 0) this.readPartialMessage = NO_PIECES;
-    const bytes = this.readState === 0 ? 0 : compact(this, goesOn ? LEAST_PART.reading : LEAST_PART.held);
+    const bytes = this.readState === 0 ? 0 : compact(this, leastPart(watch.watcher, goesOn));
     if (bytes > 0 || watch.heldBytes > 0) watch.watcher.holds((watch.heldBytes = bytes), goesOn);
     return messages;
   };
   prototype.write = Object.assign(watched, { [installed]: true as const });
 }
 
+function leastPart({ isTight }: PartialMessageWatcher, goesOn: boolean): number {
+  if (!isTight) return LEAST_PART.roomy;
+  return goesOn ? LEAST_PART.tight : LEAST_PART.tightAndHeld;
+}
+
 /** Gives free what the last piece keeps for nothing. Returns what all take. */
-function compact(decoder: Decoder, leastPart: number): number {
-  decoder.readCompressFlag = trimmed(decoder.readCompressFlag, leastPart);
+function compact(decoder: Decoder, part: number): number {
+  decoder.readCompressFlag = decoder.readCompressFlag[0] === 0 ? UNCOMPRESSED : Buffer.from(decoder.readCompressFlag);
   const { readMessageSize, readMessageRemaining, readPartialMessage: pieces } = decoder;
   const last = pieces.at(-1);
-  if (last) pieces[pieces.length - 1] = trimmed(last, leastPart);
+  if (last) pieces[pieces.length - 1] = trimmed(last, part);
   return PIECE_BYTES * (pieces.length + 1) + readMessageSize - readMessageRemaining;
 }
 
-function trimmed(piece: Buffer, leastPart: number): Buffer {
-  return piece.byteLength < piece.buffer.byteLength * leastPart ? Buffer.from(piece) : piece;
+function trimmed(piece: Buffer, part: number): Buffer {
+  return piece.byteLength < piece.buffer.byteLength * part ? Buffer.from(piece) : piece;
 }

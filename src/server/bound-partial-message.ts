@@ -22,6 +22,10 @@ export class BoundCall implements PartialCall {
     this.part.holds(bytes, goesOn);
   }
 
+  get isTight(): boolean {
+    return this.messages.isTight;
+  }
+
   /** The handler reads on. */
   reads(): void {
     if (this.part && isReading(this.call.nextCall)) this.part.goesOn();

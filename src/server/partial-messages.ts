@@ -18,6 +18,8 @@ export interface PartialMessage {
 }
 
 export interface PartialMessages {
+  /** More than a quarter of the room is taken. */
+  readonly isTight: boolean;
   add(call: PartialCall): PartialMessage;
 }
 
@@ -54,6 +56,7 @@ export function createPartialMessages(limits: PartialMessageLimits): PartialMess
   const running = new Set<Part>();
   /** Who came when there was no room, oldest first. */
   const waiting = new Set<Part>();
+  let latest: Part | undefined;
   let total = 0;
   let timer: NodeJS.Timeout | undefined;
 
@@ -71,6 +74,8 @@ export function createPartialMessages(limits: PartialMessageLimits): PartialMess
   function moved(part: Part): void {
     part.movedAt = performance.now();
     part.movedBytes = part.bytes;
+    if (part === latest && running.has(part)) return;
+    latest = part;
     running.delete(part);
     running.add(part);
   }
@@ -130,6 +135,9 @@ export function createPartialMessages(limits: PartialMessageLimits): PartialMess
   }
 
   return {
+    get isTight() {
+      return total > maxBytes / 4;
+    },
     add(call) {
       const part: Part = {
         call,

@@ -14,7 +14,7 @@ async function bench(...args: string[]) {
 const spread = { median: expect.any(Number), min: expect.any(Number), max: expect.any(Number) };
 
 describe('npm run bench', () => {
-  it.each(['append', 'publish', 'loop'])(
+  it.each(['append', 'publish', 'loop', 'upload', 'download'])(
     '%s --quick --json prints one object with all that is compared',
     async (name) => {
       const { stdout, stderr } = await bench(name, '--quick', '--json');
