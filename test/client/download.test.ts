@@ -14,6 +14,7 @@ import {
   type LeatClient,
 } from '../../src/client/index.js';
 import { startCuttingProxy } from '../support/cutting-proxy.js';
+import { countOpen } from '../support/open-files.js';
 import { startLeat, type LeatServer } from '../support/leat-server.js';
 import { createResourceStack, type ResourceStack } from '../support/resource-stack.js';
 import { makeTempDir, type TempDir } from '../support/temp-dir.js';
@@ -184,6 +185,29 @@ describe('a file', () => {
       expect(await client.download('b', file)).toMatchObject({ received: bytes.length - length });
       expect(readFileSync(file).equals(bytes)).toBe(true);
     }
+  });
+});
+
+describe('aborting a download to a file', () => {
+  it('leaves nothing open, at every stage, and the part for the next one', async () => {
+    const file = freshFile();
+    for (let stage = 0; stage < 10; stage++) {
+      const stop = new AbortController();
+      if (stage === 0) stop.abort();
+      let told = 0;
+      const onProgress = () => ++told === stage && stop.abort();
+      const downloading = client.download('b', file, { signal: stop.signal, onProgress });
+      if (stage % 3 === 1) setImmediate(() => stop.abort());
+      const thrown = await downloading.then(
+        () => 'done',
+        (error: unknown) => (error as Error).name,
+      );
+      expect({ stage, ok: ['AbortError', 'done'].includes(thrown) }).toEqual({ stage, ok: true });
+      await server.idle();
+      expect([await countOpen(file), await countOpen(`${file}.part`)]).toEqual([0, 0]);
+    }
+    await client.download('b', file);
+    expect(readFileSync(file).equals(bytes)).toBe(true);
   });
 });
 

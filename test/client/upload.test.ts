@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
-import { readdir, readlink, rename, writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { Status } from 'nice-grpc';
@@ -16,6 +16,7 @@ import {
   type UploadSource,
 } from '../../src/client/index.js';
 import { startCuttingProxy } from '../support/cutting-proxy.js';
+import { countOpen } from '../support/open-files.js';
 import { startLeat, type LeatServer } from '../support/leat-server.js';
 import { createResourceStack, type ResourceStack } from '../support/resource-stack.js';
 import { makeTempDir, type TempDir } from '../support/temp-dir.js';
@@ -287,14 +288,6 @@ describe('a connection that is dead without anybody having said so', () => {
 });
 
 describe('aborting an upload', () => {
-  /** How often this process has a file open. */
-  async function countOpen(file: string): Promise<number> {
-    const open = await readdir('/proc/self/fd');
-    // One that is closed meanwhile is none.
-    const targets = await Promise.all(open.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
-    return targets.filter((target) => target === file).length;
-  }
-
   it('leaves nothing open, at every stage, and what is durable stays', async () => {
     const bytes = randomBytes(6 * PIECE);
     const file = await fileOf(bytes);
