@@ -9,7 +9,8 @@ import { linkSignals } from '../link-signals.js';
 import { chatCall, type ChatClient } from './chat-call.js';
 import type { JoinedRoom, JoinOptions, Rooms, RoomsOptions } from './chat-options.js';
 import { createMessageIds } from './message-id.js';
-import { createOutbox, type FrameSource } from './outbox.js';
+import { createOutbox } from './outbox.js';
+import { createPings } from './pings.js';
 import { roomJoined, roomsClosed } from './room-errors.js';
 import type { Incoming, RoomPort } from './room-port.js';
 import { createRoom } from './room.js';
@@ -18,9 +19,6 @@ import { createSendLimit } from './send-limit.js';
 
 /** How long `close` waits for the service, in milliseconds. */
 const CLOSE_MS = 5_000;
-
-/** Of the Pongs that only tell that the service lives. */
-const SIGN_OF_LIFE = 0n;
 
 /** See `LeatClient.joinRooms`. */
 export function joinRooms(chat: ChatClient, options: RoomsOptions, track: Track): Rooms {
@@ -31,50 +29,28 @@ export function joinRooms(chat: ChatClient, options: RoomsOptions, track: Track)
   const queued = { bytes: 0 };
   const nextId = createMessageIds();
   const ports = new Map<string, RoomPort>();
-  const pongs = new Map<bigint, () => void>();
+  const pings = createPings((source) => outbox.wake(source));
   const stop = linkSignals(options.signal);
-  let lastNonce = SIGN_OF_LIFE;
-  let isPingDue = false;
   let isClosing = false;
   let attempts = createAttempts({ ...options, maxAttempts: options.maxFirstAttempts ?? options.maxAttempts });
-
-  const pinger: FrameSource = {
-    nextFrame() {
-      if (!isPingDue) return undefined;
-      isPingDue = false;
-      return { $case: 'ping', value: { nonce: SIGN_OF_LIFE } };
-    },
-  };
-
-  function ping(): void {
-    isPingDue = true;
-    outbox.wake(pinger);
-  }
-
-  function expectPong(onPong: () => void): bigint {
-    pongs.set(++lastNonce, onPong);
-    return lastNonce;
-  }
 
   function onFrame({ frame }: ChatResponse): void {
     if (board.state === 'connecting') attempts = createAttempts(options);
     attempts.succeeded();
     board.live();
-    if (frame?.$case === 'pong') {
-      pongs.get(frame.value.nonce)?.();
-      pongs.delete(frame.value.nonce);
-    }
+    if (frame?.$case === 'pong') pings.answered(frame.value.nonce);
     const room = roomOf(frame);
     if (room !== undefined && frame !== undefined) ports.get(room)?.handle(frame);
   }
 
   async function callOnce(): Promise<void> {
     // Its answer tells that the stream is there, also if there are no rooms.
-    ping();
+    pings.ask();
+    const onSilence = () => pings.ask();
     try {
-      await chatCall({ chat, sessionId, outbox, onFrame, heartbeatMs, onSilence: ping, signal: stop.signal });
+      await chatCall({ chat, sessionId, outbox, onFrame, heartbeatMs, onSilence, signal: stop.signal });
     } finally {
-      pongs.clear();
+      pings.lost();
       for (const port of [...ports.values()]) port.lost();
     }
   }
@@ -135,7 +111,7 @@ export function joinRooms(chat: ChatClient, options: RoomsOptions, track: Track)
       limit,
       queued,
       nextId,
-      expectPong,
+      expectPong: (onPong) => pings.expect(onPong),
       wake: () => outbox.wake(port),
       onOver() {
         ports.delete(name);

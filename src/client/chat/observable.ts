@@ -28,6 +28,24 @@ export function createObservable(): Observable {
   };
 }
 
+/** Resolves when the condition holds, which is looked at now and after changes; rejects when `signal` aborts. */
+export function becomes(
+  observable: Pick<Observable, 'subscribe'>,
+  condition: () => boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  return execute<void>(signal, (resolve) => {
+    const check = () => {
+      if (!condition()) return;
+      unsubscribe();
+      resolve();
+    };
+    const unsubscribe = observable.subscribe(check);
+    check();
+    return unsubscribe;
+  });
+}
+
 /** What can be read and observed, in the shape that React's useSyncExternalStore takes. */
 export interface Store<T> {
   subscribe(listener: () => void): () => void;
@@ -58,11 +76,6 @@ export async function* valuesOf<S, T>(
 }
 
 function nextChange(store: Store<unknown>, signal: AbortSignal): Promise<void> {
-  return execute<void>(signal, (resolve) => {
-    const unsubscribe = store.subscribe(() => {
-      unsubscribe();
-      resolve();
-    });
-    return unsubscribe;
-  });
+  const before = store.snapshot();
+  return becomes(store, () => store.snapshot() !== before, signal);
 }

@@ -37,10 +37,13 @@ export function createOutbox(): Outbox {
 
   async function more(signal: AbortSignal): Promise<void> {
     await new Promise<void>((resolve) => {
-      resume = resolve;
-      signal.addEventListener('abort', resume, { once: true });
+      const wakeUp = () => {
+        signal.removeEventListener('abort', wakeUp);
+        resolve();
+      };
+      signal.addEventListener('abort', wakeUp);
+      resume = wakeUp;
     });
-    signal.removeEventListener('abort', resume);
   }
 
   return {

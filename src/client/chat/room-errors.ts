@@ -13,7 +13,7 @@ export function problemError({ code, reason, message, metadata, retryDelay }: Ro
 }
 
 export function roomClosed(): LeatError {
-  const text = 'the room was left or closed before the message was known to be durable';
+  const text = 'the room was left or closed before that; a message under way may be durable or not';
   return new LeatError(text, { code: Status.CANCELLED, reason: clientReasons.closed });
 }
 

@@ -56,6 +56,8 @@ export function linkAwareness(awareness: Awareness, room: JoinedRoom): () => voi
   function drop(memberId: string, clientId: number): void {
     taken.delete(memberId);
     removeAwarenessStates(awareness, [clientId], origin);
+    // It may come again with what it told before; what comes here is never older than what came before.
+    awareness.meta.delete(clientId);
   }
 
   awareness.on('update', onUpdate);

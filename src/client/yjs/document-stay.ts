@@ -63,7 +63,10 @@ function createStay(deps: StayDeps, start: DocumentStart, room: JoinedRoom): Sta
   let shadow = deps.isAhead ? new Y.Doc() : undefined;
   let offset = start.afterOffset;
   let isSynced = false;
-  let isCompacting = false;
+  let isWaitingForTurn = false;
+  let compacting: Promise<void> | undefined;
+  /** The most that a snapshot covers, as far as is known here. */
+  let covered = start.afterOffset;
 
   function apply(update: Uint8Array): void {
     try {
@@ -82,6 +85,7 @@ function createStay(deps: StayDeps, start: DocumentStart, room: JoinedRoom): Sta
       backlog.update(entry.bytes.length);
     } else if (entry?.kind === 'snapshot') {
       backlog.snapshot(entry.snapshot.update.length);
+      if (entry.snapshot.covers > covered) ({ covers: covered } = entry.snapshot);
     }
   }
 
@@ -116,19 +120,26 @@ function createStay(deps: StayDeps, start: DocumentStart, room: JoinedRoom): Sta
   }
 
   async function compactInTurn(): Promise<void> {
-    if (isCompacting) return;
-    isCompacting = true;
+    if (isWaitingForTurn) return;
+    isWaitingForTurn = true;
     try {
       await delay(signal, Math.random() * COMPACT_SPREAD_MS);
-      if (backlog.isDue) await compact();
+      // An update of which parts are missing may hold up all others, for a while.
+      if (backlog.isDue && log.covers > covered) await compact();
     } catch (error) {
       if (!signal.aborted) onProblem(LeatError.from(error));
     } finally {
-      isCompacting = false;
+      isWaitingForTurn = false;
     }
   }
 
-  async function compact(): Promise<void> {
+  /** One at a time: whoever asks meanwhile is given the one that is under way. */
+  function compact(): Promise<void> {
+    compacting ??= writeSnapshot().finally(() => (compacting = undefined));
+    return compacting;
+  }
+
+  async function writeSnapshot(): Promise<void> {
     if (!isSynced) throw notSynced();
     // Together, with nothing in between: the document has all that it claims to cover.
     const { covers } = log;

@@ -1,3 +1,4 @@
+import { persevere } from '../attempts.js';
 import type { LeatClient } from '../create-client.js';
 import { LeatError } from '../leat-error.js';
 import { findSnapshot } from './snapshots.js';
@@ -11,20 +12,27 @@ export interface DocumentStart {
   readonly isIncomplete: boolean;
 }
 
-/** The newest snapshot and what comes behind it. Waits for a service that is away. */
+/** The newest snapshot, and what comes behind it. Waits for a service that is away. */
 export async function findStart(client: LeatClient, topic: string, signal: AbortSignal): Promise<DocumentStart> {
-  const { covers, update } = (await findSnapshot(client, topic, signal)) ?? { covers: 0n };
-  const trimmedTo = (await firstOffset(client, topic, signal)) - 1n;
-  const isIncomplete = trimmedTo > covers;
-  return { update, afterOffset: isIncomplete ? trimmedTo : covers, isIncomplete };
+  for (;;) {
+    const before = await trimmedTo(client, topic, signal);
+    const { covers, update } = (await findSnapshot(client, topic, signal)) ?? { covers: 0n };
+    // What is trimmed from here on is included in a snapshot that is newer; whoever enters the room is told.
+    if (covers >= before) return { update, afterOffset: covers, isIncomplete: false };
+    // The snapshot that includes it may have been trimmed itself, in favour of one that came too late to be found.
+    if ((await trimmedTo(client, topic, signal)) === before) return { update, afterOffset: before, isIncomplete: true };
+  }
 }
 
-async function firstOffset(client: LeatClient, name: string, signal: AbortSignal): Promise<bigint> {
+/** The last offset that is not there any more; 0 if there is none. */
+async function trimmedTo(client: LeatClient, name: string, signal: AbortSignal): Promise<bigint> {
+  // A call that hangs ends with its connection.
+  const ask = () => client.events.getTopic({ topic: name }, { signal, timeoutMs: Infinity });
   try {
-    const { topic } = await client.events.getTopic({ topic: name }, { signal });
-    return topic?.firstOffset ?? 1n;
+    const { topic } = await persevere(ask, { signal });
+    return (topic?.firstOffset ?? 1n) - 1n;
   } catch (error) {
-    if (error instanceof LeatError && error.reason === 'TOPIC_NOT_FOUND') return 1n;
+    if (error instanceof LeatError && error.reason === 'TOPIC_NOT_FOUND') return 0n;
     throw error;
   }
 }

@@ -1,6 +1,5 @@
-import { execute } from 'abort-controller-x';
 import * as Y from 'yjs';
-import { createObservable } from '../chat/observable.js';
+import { becomes, createObservable } from '../chat/observable.js';
 
 /** Updates that were made here and are not known to be durable, merged into few. */
 export interface UpdateQueue {
@@ -13,8 +12,6 @@ export interface UpdateQueue {
   due(ms: number, signal: AbortSignal): Promise<void>;
   /** From now on everything is due at once. */
   hurry(): void;
-  /** Resolves when everything is durable. */
-  saved(signal: AbortSignal): Promise<void>;
 }
 
 /** Merging costs more than holding a few, and less than holding many. */
@@ -33,18 +30,7 @@ export function createUpdateQueue(): UpdateQueue {
     observable.changed();
   }
 
-  function until(condition: () => boolean, signal: AbortSignal): Promise<void> {
-    return execute<void>(signal, (resolve) => {
-      const check = () => {
-        if (!condition()) return;
-        unsubscribe();
-        resolve();
-      };
-      const unsubscribe = observable.subscribe(check);
-      check();
-      return unsubscribe;
-    });
-  }
+  const until = (condition: () => boolean, signal: AbortSignal) => becomes(observable, condition, signal);
 
   return {
     get isSaved() {
@@ -85,6 +71,5 @@ export function createUpdateQueue(): UpdateQueue {
       isHurried = true;
       observable.changed();
     },
-    saved: (signal) => until(isSaved, signal),
   };
 }

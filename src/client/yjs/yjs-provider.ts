@@ -1,7 +1,7 @@
 import { delay, isAbortError, rethrowAbortError } from 'abort-controller-x';
 import * as Y from 'yjs';
 import { backoffDelay } from '../backoff.js';
-import { createObservable } from '../chat/observable.js';
+import { becomes, createObservable } from '../chat/observable.js';
 import { createSettlement } from '../chat/settlement.js';
 import { LeatError } from '../leat-error.js';
 import { linkSignals } from '../link-signals.js';
@@ -35,7 +35,7 @@ export function createYjsProvider(options: YjsOptions): YjsProvider {
   let isSynced = false;
   let end: { readonly error?: Error } | undefined;
   let isDestroying = false;
-  let status: YjsStatus = { state: 'connecting', isSaved: true };
+  let status: YjsStatus = { state: 'connecting', isSaved: !isAhead };
 
   function state(): YjsState {
     if (end !== undefined) return 'ended';
@@ -43,8 +43,11 @@ export function createYjsProvider(options: YjsOptions): YjsProvider {
     return stay?.room.snapshot().status === 'rejoining' ? 'offline' : 'synced';
   }
 
+  /** What a document had before is known to be durable when the room was compared with it. */
+  const isSaved = () => queue.isSaved && (isSynced || !isAhead);
+
   function refresh(): void {
-    const next = { state: state(), isSaved: queue.isSaved };
+    const next = { state: state(), isSaved: isSaved() };
     if (next.state === status.state && next.isSaved === status.isSaved) return;
     status = end?.error instanceof LeatError ? { ...next, error: end.error } : next;
     observable.changed();
@@ -110,7 +113,7 @@ export function createYjsProvider(options: YjsOptions): YjsProvider {
 
   async function saved(): Promise<void> {
     try {
-      await queue.saved(stop.signal);
+      await becomes(observable, isSaved, stop.signal);
     } catch {
       // It has ended; why, is told if it was not asked for.
       await ended.promise;
@@ -123,7 +126,7 @@ export function createYjsProvider(options: YjsOptions): YjsProvider {
     if (!isDestroying) {
       isDestroying = true;
       queue.hurry();
-      if (state() === 'synced') await atMost(DESTROY_MS, queue.saved(stop.signal));
+      if (rooms.snapshot().state === 'live') await atMost(DESTROY_MS, becomes(observable, isSaved, stop.signal));
       stop.abort();
     }
     await ended.promise.catch(() => undefined); // Whatever it was, it is over.

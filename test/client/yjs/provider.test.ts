@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { Awareness } from 'y-protocols/awareness';
 import * as Y from 'yjs';
 import { createYjsProvider, type YjsOptions, type YjsProvider } from '../../../src/client/yjs/index.js';
-import { createLeatClient } from '../../../src/client/index.js';
+import { createLeatClient, type LeatClient } from '../../../src/client/index.js';
 import { startCuttingProxy } from '../../support/cutting-proxy.js';
 import { startLeat, type LeatServer } from '../../support/leat-server.js';
 import { readLog } from '../../support/read-log.js';
@@ -41,6 +41,26 @@ const same = (what: string, ...providers: readonly YjsProvider[]) =>
 
 const saved = (...providers: readonly YjsProvider[]) =>
   soon('everything to be durable', Promise.all(providers.map((provider) => provider.saved())));
+
+/** A client for which something happens before and after each step of a search for a snapshot. */
+function racing(client: LeatClient, race: () => Promise<void>): LeatClient {
+  const getTopic: LeatClient['events']['getTopic'] = async (...args) => {
+    await race();
+    return client.events.getTopic(...args);
+  };
+  const follow: LeatClient['follow'] = (...args) => {
+    const following = client.follow(...args);
+    const next: typeof following.next = async () => {
+      await race();
+      return following.next();
+    };
+    return Object.assign(Object.create(following) as typeof following, {
+      next,
+      [Symbol.asyncIterator]: () => ({ next }),
+    });
+  };
+  return { ...client, follow, events: { ...client.events, getTopic } };
+}
 
 const typesIn = async (room: string, after = 0) =>
   (await readLog(server.store, `rooms/${room}`, after)).map(({ event }) => event?.type);
@@ -155,6 +175,25 @@ describe('compaction', () => {
     await saved(bob);
     await same('all', ann, bob);
     expect(text(await openSynced(room)).toJSON()).toBe(text(ann).toJSON());
+  });
+
+  it('does not mislead a reader that looks for the newest snapshot meanwhile', async () => {
+    const room = freshRoom();
+    const ann = await openSynced(room);
+    let races = 0;
+    async function race(): Promise<void> {
+      if (races++ > 3) return;
+      text(ann).insert(0, `${races} `);
+      await saved(ann);
+      await soon('compaction', ann.compact());
+    }
+    await race();
+    const client = resources.use(createLeatClient({ address: `127.0.0.1:${server.grpcPort}` }));
+    const problems: unknown[] = [];
+    const onProblem = ({ reason }: { reason?: string }) => void problems.push(reason);
+    const bob = await openSynced(room, { client: racing(client, race), onProblem });
+    expect([races > 3, problems]).toEqual([true, []]);
+    await same('all of it', ann, bob);
   });
 
   it('cannot hurt where somebody else has trimmed: whoever has the document tells the room', async () => {
