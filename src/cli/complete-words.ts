@@ -9,8 +9,8 @@ export interface Candidate {
 /** What may stand in the place of the last word. */
 export interface Completion {
   readonly candidates: readonly Candidate[];
-  /** What the command line alone does not know: files of this machine, topics of the service. */
-  readonly ask?: 'files' | 'topics';
+  /** What the command line alone does not know: files of this machine, and what the service has. */
+  readonly ask?: 'files' | 'topics' | 'rooms';
   /** The beginning of the value that is asked for: the last word, or what stands behind its "=". */
   readonly begun: string;
   /** What the candidates have before it: "--flag=", or nothing. */
@@ -113,5 +113,6 @@ function valuesOf(choices: readonly string[] | undefined, flags: string): Pick<C
   const candidates = (choices ?? []).map((value) => ({ value, description: '' }));
   if (/[<[](?:file|path)\b/.test(flags)) return { candidates, ask: 'files' };
   if (/[<[](?:topic|prefix)\b/.test(flags)) return { candidates, ask: 'topics' };
+  if (/[<[]room\b/.test(flags)) return { candidates, ask: 'rooms' };
   return { candidates };
 }

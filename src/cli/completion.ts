@@ -5,7 +5,7 @@ import { escapeText } from './escape-text.js';
 import type { GlobalOptions, Session } from './session.js';
 
 /** Somebody waits with a finger on the Tab key. */
-const TOPICS_TIMEOUT_MS = 500;
+const ANSWER_TIMEOUT_MS = 500;
 
 /** `leat completion SHELL`, and what its scripts ask for. */
 export function addCompletionCommand(program: Command, session: Session): void {
@@ -13,8 +13,8 @@ export function addCompletionCommand(program: Command, session: Session): void {
     .command('completion')
     .summary('print a script that completes command lines in a shell')
     .description(
-      'Prints a script with which SHELL completes commands, flags, their values, files, and the topics of the service\n' +
-        'that --address or LEAT_ADDRESS names, if it answers at once.',
+      'Prints a script with which SHELL completes commands, flags, their values, files, and topics and rooms of the\n' +
+        'service that --address or LEAT_ADDRESS names, if it answers at once.',
     )
     .addArgument(new Argument('<shell>', 'your shell').choices(Object.keys(completionScripts)))
     .addHelpText('after', examples)
@@ -36,19 +36,28 @@ Examples:
 async function complete(session: Session, program: Command, words: readonly string[], options: GlobalOptions) {
   const { ask, begun, lead, values, candidates } = completeWords(program, words);
   const { '--address': address = options.address, '--user': user = options.user } = Object.fromEntries(values);
-  const topics = ask === 'topics' ? await topicsOf(session, begun, { address, user }) : [];
-  const fitting = [...candidates, ...topics].filter(({ value }) => value.startsWith(begun));
+  const asked = ask === undefined || ask === 'files' ? [] : await askService(session, ask, begun, { address, user });
+  const fitting = [...candidates, ...asked].filter(({ value }) => value.startsWith(begun));
   const lines = fitting.map(({ value, description }) => `${lead}${value}\t${escapeText(description)}\n`);
   await session.output.write([...lines, ...(ask === 'files' ? [':files\n'] : [])].join(''), session.signal);
 }
 
-/** None if there is no service, or it takes too long: nobody asked for an error. */
-async function topicsOf(session: Session, prefix: string, options: GlobalOptions): Promise<Candidate[]> {
+/** Nothing if there is no service, or it takes too long: nobody asked for an error. */
+async function askService(
+  session: Session,
+  ask: 'topics' | 'rooms',
+  prefix: string,
+  options: GlobalOptions,
+): Promise<Candidate[]> {
+  const { events, chat } = session.client(options);
+  const limits = { signal: session.signal, timeoutMs: ANSWER_TIMEOUT_MS, retry: false };
   try {
-    const { events } = session.client(options);
-    const limits = { signal: session.signal, timeoutMs: TOPICS_TIMEOUT_MS, retry: false };
-    const { topics } = await events.listTopics({ prefix }, limits);
-    return topics.map(({ topic, headOffset }) => ({ value: topic, description: `${headOffset} events` }));
+    if (ask === 'topics') {
+      const { topics } = await events.listTopics({ prefix }, limits);
+      return topics.map(({ topic, headOffset }) => ({ value: topic, description: `head ${headOffset}` }));
+    }
+    const { rooms } = await chat.listRooms({ prefix }, limits);
+    return rooms.map(({ room, memberCount }) => ({ value: room, description: `${memberCount} here` }));
   } catch {
     return [];
   }

@@ -6,6 +6,7 @@ import { expect, it } from '@jest/globals';
 import { makeTempDir } from '../support/temp-dir.js';
 
 const run = promisify(execFile);
+const bound = { timeout: 30_000, killSignal: 'SIGKILL' } as const;
 const root = path.resolve(import.meta.dirname, '../../..');
 
 it('a build in a clean clone makes a program that can be started, and leaves nothing old in dist/', async () => {
@@ -22,11 +23,11 @@ it('a build in a clean clone makes a program that can be started, and leaves not
   const program = path.join(clone.path, 'dist/src/cli/main.js');
   // The second build finds it as a copy without modes left it.
   for (let builds = 0; builds < 2; builds++) {
-    const { stdout } = await run(process.execPath, build, { cwd: clone.path }).catch(
+    const { stdout } = await run(process.execPath, build, { cwd: clone.path, ...bound }).catch(
       (error: { stdout: string }) => error,
     );
     expect(stdout).toBe('');
-    expect(await run(program)).toEqual({ stdout: 'started\n', stderr: '' });
+    expect(await run(program, bound)).toEqual({ stdout: 'started\n', stderr: '' });
     chmodSync(program, 0o644);
   }
   expect(existsSync(path.join(clone.path, 'dist/src/gone.js'))).toBe(false);
