@@ -1,5 +1,5 @@
 /** `npm run bench:draw`: charts and tables of docs/benchmarks.md from bench/results. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { benches } from './benches/index.js';
 import type { RawRun } from './harness/run-bench.js';
 import { drawChart } from './report/chart.js';
@@ -7,10 +7,12 @@ import { toOrigin, toSection } from './report/section.js';
 
 const PAGE = 'docs/benchmarks.md';
 
-const runs = benches.map((bench) => ({
-  bench,
-  run: JSON.parse(readFileSync(`bench/results/${bench.name}.json`, 'utf8')) as RawRun,
-}));
+const runs = benches.flatMap((bench) => {
+  const file = `bench/results/${bench.name}.json`;
+  if (existsSync(file)) return [{ bench, run: JSON.parse(readFileSync(file, 'utf8')) as RawRun }];
+  process.stderr.write(`${bench.name} was never recorded: npm run bench -- ${bench.name}\n`);
+  return [];
+});
 
 mkdirSync('docs/benchmarks', { recursive: true });
 let page = readFileSync(PAGE, 'utf8');

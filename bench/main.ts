@@ -41,7 +41,7 @@ Examples:
   $ npm run bench -- all --rounds 9`,
   )
   .action(async (name: string, flags: Flags) => {
-    for (const bench of chosen(name)) await run(bench, flags);
+    for (const bench of chosen(name)) await tryRun(bench, flags);
   });
 
 await program.parseAsync();
@@ -50,6 +50,16 @@ function chosen(name: string): readonly Bench[] {
   const found = name === 'all' ? benches : benches.filter((bench) => bench.name === name);
   if (found.length > 0) return found;
   return program.error(`no bench is called ${name}; there are: all, ${benches.map((bench) => bench.name).join(', ')}`);
+}
+
+/** One that fails does not keep the others from running. */
+async function tryRun(bench: Bench, flags: Flags): Promise<void> {
+  try {
+    await run(bench, flags);
+  } catch (error) {
+    process.stderr.write(`${bench.name} failed: ${(error as Error).stack ?? String(error)}\n`);
+    process.exitCode = 1;
+  }
 }
 
 async function run(bench: Bench, { json, quick, rounds, seconds, out }: Flags): Promise<void> {

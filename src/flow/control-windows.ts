@@ -39,6 +39,9 @@ const MAX_PROCESS_BYTES = 32 * 1024 * 1024;
 /** A call has this much in any case: one frame. */
 const MIN_STREAM_BYTES = 16 * 1024;
 
+/** Windows grow again only when there is room for some more calls: a few that come and go change nothing. */
+const HYSTERESIS = 1.25;
+
 /** A session is looked at closely (by a ping) only after it received this part of its window since the last look. */
 const BUSY = 1 / 4;
 
@@ -66,7 +69,7 @@ export function createWindowControl(options: WindowControlOptions): WindowContro
   let timer: NodeJS.Timeout | undefined;
 
   function look(): void {
-    processPart = partOf(MAX_PROCESS_BYTES, streams);
+    processPart = Math.max(processPart, partOf(MAX_PROCESS_BYTES, streams * HYSTERESIS));
     for (const one of sessions.values()) share(one);
     for (const one of sessions.values()) {
       if (one.isMeasuring || one.session.destroyed) continue;
