@@ -2,7 +2,7 @@ import type { JoinedRoom, Member, RoomMessage, Rooms } from '../client/index.js'
 import { createBottomRows, type BottomContent } from './bottom-rows.js';
 import { chatHelp, createChatInput, type ChatWish } from './chat-input.js';
 import { formatPending, formatStatus, listUsers } from './chat-status.js';
-import { CliError } from './cli-error.js';
+import { CliError, exitCodes } from './cli-error.js';
 import { escapeText } from './escape-text.js';
 import { formatMessage, nameOf } from './format-message.js';
 import { listenToKeys } from './keyboard.js';
@@ -24,6 +24,7 @@ export async function chatOnScreen(session: Session, rooms: Rooms, room: JoinedR
   const quit = createQuit();
   let members: readonly Member[] | undefined;
   let lastOffset = 0n;
+  const saying = new Set<Promise<void>>();
   let unsaid = 0;
 
   function content(columns: number): BottomContent {
@@ -55,7 +56,7 @@ export async function chatOnScreen(session: Session, rooms: Rooms, room: JoinedR
   async function print(message: RoomMessage): Promise<void> {
     const isOwn = user !== '' && message.author === user;
     if (isOwn) lastOffset = message.offset;
-    await output.write(bottom.printAbove(`${formatMessage(message, paint)}${isOwn ? ' ✓' : ''}`), signal);
+    await output.write(bottom.printAbove(`${formatMessage(message, paint)}${isOwn ? ' ✓' : ''}`));
     // Nobody keeps what an anonymous reader has read.
     if (user !== '') room.markRead(message.offset);
   }
@@ -84,10 +85,17 @@ export async function chatOnScreen(session: Session, rooms: Rooms, room: JoinedR
   }
 
   function say(text: string): void {
-    room.send(text).catch((error: unknown) => {
-      unsaid++;
-      if (!quit.isAsked) tell(`! not sent: ${escapeText(error instanceof Error ? error.message : String(error))}`);
-    });
+    const sending = room
+      .send(text)
+      .then(
+        () => undefined,
+        (error: unknown) => {
+          unsaid++;
+          if (!quit.isAsked) tell(`! not sent: ${escapeText(error instanceof Error ? error.message : String(error))}`);
+        },
+      )
+      .finally(() => saying.delete(sending));
+    saying.add(sending);
   }
 
   function onKey(key: Key): void {
@@ -104,8 +112,11 @@ export async function chatOnScreen(session: Session, rooms: Rooms, room: JoinedR
   try {
     redraw();
     await Promise.race([printMessages(), quit.asked]);
+    // From here on Ctrl-C is a signal again, for those who do not want to wait.
+    stopKeys();
     unsaid = 0;
     await rooms.close();
+    await Promise.all(saying);
   } finally {
     stopWatching();
     stopKeys();
@@ -113,10 +124,12 @@ export async function chatOnScreen(session: Session, rooms: Rooms, room: JoinedR
     terminal.stdout.off('resize', onResize);
     terminal.stdout.write(bottom.clear());
   }
-  if (unsaid > 0)
-    throw new CliError(
-      `left before ${unsaid === 1 ? 'the last message was' : `the last ${unsaid} messages were`} durable`,
-    );
+  if (unsaid > 0) throw leftEarly(unsaid);
+}
+
+function leftEarly(unsaid: number): CliError {
+  const what = unsaid === 1 ? 'the last message was' : `the last ${unsaid} messages were`;
+  return new CliError(`left before ${what} durable`, exitCodes.unreachable);
 }
 
 function changes(before: readonly Member[], now: readonly Member[]): string[] {

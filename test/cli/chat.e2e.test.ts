@@ -141,6 +141,18 @@ onTerminal('leat chat on a terminal', () => {
     await ann.until(/are you there\? ✓\r+\n/);
     ann.type(`${'x'.repeat(3)}\u0015\u0004`);
     expect((await ann.ended).code).toBe(0);
+
+    const bob = runInTerminal(at('chat', room, '--user', 'bob'));
+    await bob.until(/are you there\?/);
+    await service.crash();
+    await bob.until(/connection lost/);
+    bob.type(`too late${enter}`);
+    await bob.until(/… too late/);
+    bob.type('\u0003');
+    const { code, screen } = await bob.ended;
+    await service.restart();
+    expect(code).toBe(3);
+    expect(screen).toMatch(/error:.* left before the last message was durable\r+\n$/);
   });
 
   it('says why it cannot begin', async () => {

@@ -114,7 +114,7 @@ export interface JoinedRoom extends Store<RoomView> {
   members(signal?: AbortSignal): AsyncGenerator<RoomView['members'], void, undefined>;
   /** Live state by member and key: now, and after changes. */
   states(signal?: AbortSignal): AsyncGenerator<RoomView['states'], void, undefined>;
-  /** How far others have read, by user: now, and after changes. */
+  /** How far users have read, by user: now, and after changes. */
   readMarks(signal?: AbortSignal): AsyncGenerator<RoomView['readMarks'], void, undefined>;
   /**
    * Says something. Resolves when it is durable; sends of one room become durable in their order. It is sent again after

@@ -24,7 +24,7 @@ export interface RoomView {
   readonly memberCount: number;
   /** Live state: by member, by key. */
   readonly states: ReadonlyMap<string, ReadonlyMap<string, Uint8Array>>;
-  /** How far others have read, by user, as far as that was told. */
+  /** How far users have read, oneself among them, by user, as far as that was told. */
   readonly readMarks: ReadonlyMap<string, bigint>;
   /** How far one has read oneself, on any device. */
   readonly readOffset: bigint;
