@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { isAbortError } from 'abort-controller-x';
+import { isDomainError } from '../domain/errors.js';
 import type { UploadDirectory } from '../domain/uploads/upload-directory.js';
 
 /** Uploads are looked at a few times within their time, but neither all the time nor once a week. */
@@ -15,7 +16,7 @@ export function startExpiry(uploads: UploadDirectory, maxIdleMs: number): () => 
   async function run(): Promise<void> {
     for (;;) {
       await pause(interval, undefined, { signal, ref: false });
-      await uploads.expire(signal);
+      await uploads.expire(signal).catch(rethrowUnlessDomainError);
     }
   }
 
@@ -26,4 +27,9 @@ export function startExpiry(uploads: UploadDirectory, maxIdleMs: number): () => 
     stopping.abort();
     await running;
   };
+}
+
+/** The store is busy or closed, say: the next round tries again. */
+function rethrowUnlessDomainError(error: unknown): void {
+  if (!isDomainError(error)) throw error;
 }

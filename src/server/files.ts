@@ -13,7 +13,7 @@ export interface Files {
   readonly uploads: UploadDirectory;
   readonly blobs: BlobDirectory;
   readonly bytes: ByteStore;
-  /** Repeating it is harmless. */
+  /** After the server is closed. Repeating it is harmless. */
   close(): Promise<void>;
 }
 
@@ -57,6 +57,7 @@ export async function openFiles(deps: FilesDeps): Promise<Files> {
     bytes,
     async close() {
       await stopExpiry();
+      await uploads.close();
       await bytes.close();
     },
   };

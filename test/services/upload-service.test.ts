@@ -6,6 +6,7 @@ import { Metadata, Status } from 'nice-grpc';
 import { startLeat, type LeatServer } from '../support/leat-server.js';
 import { failureOf } from '../support/failed-call.js';
 import { readJsonEvent, readLog } from '../support/read-log.js';
+import { until } from '../support/until.js';
 import {
   chunkFrame,
   chunkFrames,
@@ -350,11 +351,12 @@ describe('uploads that are not finished', () => {
     stream.send(startFrame('open'));
     await sendFrames(own, [startFrame('idle'), chunkFrame(Buffer.alloc(9), 0, 9)]);
     const isGone = async (uploadId: string) => (await own.store.upload(uploadId)) === undefined;
-    while (!(await isGone('idle'))) await new Promise(setImmediate);
+    await until(() => isGone('idle'));
     expect(await isGone('open')).toBe(false);
-    expect(readdirSync(path.join(own.dataDir, 'files'))).toHaveLength(1);
+    // Its file goes right behind it.
+    await until(() => readdirSync(path.join(own.dataDir, 'files')).length === 1);
     stream.end();
     await stream.answer;
-    while (!(await isGone('open'))) await new Promise(setImmediate);
+    await until(() => isGone('open'));
   });
 });

@@ -34,13 +34,15 @@ export interface UploadDirectory {
   list(page: FilesPage, caller: string): Promise<{ uploads: Upload[]; nextPageToken: string }>;
   /** Throws away uploads to which nothing came for too long. */
   expire(signal: AbortSignal): Promise<void>;
+  /** Waits for the sessions that are open; the calls that have them must have ended. */
+  close(): Promise<void>;
 }
 
 /** Uploads that are looked at between two looks into the store. */
 const EXPIRE_AT_A_TIME = 100;
 
 export function createUploadDirectory(deps: SessionDeps): UploadDirectory {
-  const { store, bytes, now } = deps;
+  const { store, bytes, limits, now } = deps;
   // One at a time begins or ends an upload: who takes it over has waited for the last write of the one before.
   const lock = createKeyedLock();
   const live = new Map<string, UploadSession>();
@@ -89,10 +91,30 @@ export function createUploadDirectory(deps: SessionDeps): UploadDirectory {
     return { upload: completeUpload(blob), blob };
   }
 
+  /** An open stream keeps its upload, also if nothing comes. */
   async function expireOne(uploadId: string): Promise<void> {
     const upload = await store.upload(uploadId);
-    if (!upload || live.has(uploadId) || upload.expireTimeMs > now()) return;
-    await remove(upload);
+    if (!upload || upload.expireTimeMs > now()) return;
+    if (!live.has(uploadId)) return remove(upload);
+    const { epoch, committedSize } = upload;
+    const expireTimeMs = now() + limits.maxIdleMs;
+    await store.write([{ kind: 'advance-upload', uploadId, epoch, committedSize, expireTimeMs }]);
+  }
+
+  /** True if there may be more. */
+  async function expireSome(signal: AbortSignal): Promise<boolean> {
+    const expired = await store.expiredUploads({ nowMs: now(), limit: EXPIRE_AT_A_TIME });
+    let failures = 0;
+    for (const { uploadId } of expired) {
+      await lock
+        .run(uploadId, signal, () => expireOne(uploadId))
+        .catch((error: unknown) => {
+          // Of the store or the disk: the next round tries again.
+          if (!isDomainError(error)) throw error;
+          failures++;
+        });
+    }
+    return expired.length === EXPIRE_AT_A_TIME && failures === 0;
   }
 
   return {
@@ -106,15 +128,10 @@ export function createUploadDirectory(deps: SessionDeps): UploadDirectory {
       return { uploads, nextPageToken: last ? tokens.encode({ offset: 0, key: last.uploadId }) : '' };
     },
     async expire(signal) {
-      const expired = await store.expiredUploads({ nowMs: now(), limit: EXPIRE_AT_A_TIME });
-      for (const { uploadId } of expired) {
-        await lock.run(uploadId, signal, () => expireOne(uploadId)).catch(rethrowUnlessDomainError);
-      }
+      while (await expireSome(signal));
+    },
+    async close() {
+      await Promise.all([...live.values()].map(({ closed }) => closed));
     },
   };
-}
-
-/** The next round tries again. */
-function rethrowUnlessDomainError(error: unknown): void {
-  if (!isDomainError(error)) throw error;
 }

@@ -1,13 +1,12 @@
 import { crc32c } from '@node-rs/crc32';
 import { abortable } from 'abort-controller-x';
-import { Blob } from '../../../gen/leat/v1/blob.js';
+import type { Blob } from '../../../gen/leat/v1/blob.js';
 import type { ByteDigest, ByteStore, ByteWriter } from '../../store/byte-store.js';
 import type { StoredUpload } from '../../store/files.js';
 import type { Store } from '../../store/store.js';
-import { blobCreated, encodeBlob } from '../blobs/blob-record.js';
+import { blobCreated, blobOf, encodeBlob } from '../blobs/blob-record.js';
 import { isDomainError } from '../errors.js';
 import { type LinkedSignal, linkSignal } from '../linked-signal.js';
-import { timestampFromMs } from '../timestamps.js';
 import { BLOBS_TOPIC } from '../topics/system-topics.js';
 import type { ByteBudget } from './byte-budget.js';
 import {
@@ -41,6 +40,8 @@ export interface UploadSession {
   readonly closed: Promise<void>;
 }
 
+const CHECK_ROOM_MS = 1000;
+
 export interface SessionDeps {
   readonly store: Store;
   readonly bytes: ByteStore;
@@ -62,6 +63,7 @@ export function createUploadSession(
   let closing: Promise<void> | undefined;
   /** The upload is a blob or thrown away: there is nothing to settle. */
   let isOver = false;
+  let nextCheckAt = 0;
   let onClosed: () => void = () => undefined;
   const closed = new Promise<void>((resolve) => (onClosed = resolve));
   const behind = createWriteBehind({
@@ -74,12 +76,15 @@ export function createUploadSession(
 
   async function advance(committedSize: number): Promise<void> {
     const expireTimeMs = now() + limits.maxIdleMs;
-    try {
-      await store.write([{ kind: 'advance-upload', uploadId, epoch, committedSize, expireTimeMs }]);
-    } catch (error) {
-      throw isDomainError(error) && error.reason === 'UPLOAD_FENCED' ? uploadFenced(uploadId) : error;
-    }
-    if (!closing && (await bytes.freeBytes()) < limits.minFreeBytes) link.abort(diskTooFull(0));
+    await owned(store.write([{ kind: 'advance-upload', uploadId, epoch, committedSize, expireTimeMs }]));
+    if (!closing) await checkRoom();
+  }
+
+  /** Once a second, about, whatever the rate. */
+  async function checkRoom(): Promise<void> {
+    if (performance.now() < nextCheckAt) return;
+    nextCheckAt = performance.now() + CHECK_ROOM_MS;
+    if ((await bytes.freeBytes()) < limits.minFreeBytes) link.abort(diskTooFull(0));
   }
 
   async function add({ offset, data, crc32c: expected }: Chunk): Promise<void> {
@@ -122,21 +127,10 @@ export function createUploadSession(
   }
 
   async function complete(size: number, { sha256, checksums }: ByteDigest): Promise<Blob> {
-    const { name, contentType } = decodeStart(upload);
-    const blob = Blob.create({
-      blobId: uploadId,
-      name,
-      contentType,
-      size: BigInt(size),
-      sha256,
-      createTime: timestampFromMs(now()),
-      author: upload.author,
-    });
+    const blob = blobOf(upload, decodeStart(upload), { size, sha256, nowMs: now() });
     const announced = { topic: BLOBS_TOPIC, author: upload.author, event: blobCreated(blob) };
-    const record = encodeBlob(blob);
-    const [{ revision }] = await store.write([
-      { kind: 'complete-upload', uploadId, epoch, size, record, checksums, ...announced },
-    ]);
+    const made = { uploadId, epoch, size, record: encodeBlob(blob), checksums, ...announced };
+    const [{ revision }] = await owned(store.write([{ kind: 'complete-upload', ...made }]));
     isOver = true;
     return { ...blob, etag: `${revision}` };
   }
@@ -144,10 +138,19 @@ export function createUploadSession(
   /** Gives up all that there is, since it cannot be what was meant. */
   async function thrownAway(error: Error): Promise<Error> {
     isOver = true;
+    await owned(store.write([{ kind: 'remove-upload', uploadId, epoch }]));
     await close();
-    await store.write([{ kind: 'remove-upload', uploadId, epoch }]);
     await bytes.remove(upload.fileId);
     return error;
+  }
+
+  /** What the store says if another process has taken the upload over, in the words of the rpc. */
+  async function owned<T>(written: Promise<T>): Promise<T> {
+    try {
+      return await written;
+    } catch (error) {
+      throw isDomainError(error) && error.reason === 'UPLOAD_FENCED' ? uploadFenced(uploadId) : error;
+    }
   }
 
   async function closeAll(): Promise<void> {

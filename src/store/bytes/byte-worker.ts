@@ -2,6 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { isDomainError, type PlainDomainError, toPlainError } from '../../domain/errors.js';
 import type { ByteDigest } from '../byte-store.js';
 import { byteError } from './byte-errors.js';
+import { DirectorySync } from './directory-sync.js';
 import { createLimiter } from './limiter.js';
 import { OpenFile } from './open-file.js';
 
@@ -36,7 +37,7 @@ const MAX_SYNCS = 2;
 
 function run(port: NonNullable<typeof parentPort>, { directory }: ByteWorkerOptions): void {
   const files = new Map<number, OpenFile>();
-  const syncs = createLimiter(MAX_SYNCS);
+  const shared = { path: directory, directory: new DirectorySync(directory), syncs: createLimiter(MAX_SYNCS) };
 
   function fileOf(number: number): OpenFile {
     const file = files.get(number);
@@ -47,7 +48,7 @@ function run(port: NonNullable<typeof parentPort>, { directory }: ByteWorkerOpti
   function perform(number: number, task: ByteTask): Promise<ByteDigest | void> | boolean | void {
     switch (task.kind) {
       case 'open':
-        return void files.set(number, OpenFile.open(directory, task.fileId, task.size, syncs));
+        return void files.set(number, OpenFile.open(task.fileId, task.size, shared));
       case 'write':
         return fileOf(number).write(task.pieces);
       case 'is-same':

@@ -4,8 +4,8 @@ import path from 'node:path';
 import type { ByteStore, ByteWriter } from '../byte-store.js';
 import { byteError, fileCode } from './byte-errors.js';
 import { createByteThread } from './byte-thread.js';
+import { syncDirectory } from './directory-sync.js';
 import { openFileReader } from './file-reader.js';
-import { syncDirectory } from './open-file.js';
 import { createThreadWriter } from './thread-writer.js';
 
 export interface FileByteStoreOptions {

@@ -1,8 +1,9 @@
-import { closeSync, fdatasync, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, writevSync } from 'node:fs';
+import { closeSync, fdatasync, fstatSync, ftruncateSync, openSync, readSync, writevSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { ByteDigest } from '../byte-store.js';
-import { bytesMissing, fileCode } from './byte-errors.js';
+import { bytesMissing, byteStoreClosed, fileCode } from './byte-errors.js';
+import type { DirectorySync } from './directory-sync.js';
 import type { Limiter } from './limiter.js';
 import { RunningDigest } from './running-digest.js';
 
@@ -11,6 +12,14 @@ const CATCH_UP_BYTES = 512 * 1024;
 
 const syncData = promisify(fdatasync);
 
+/** What all files of one directory have in common. */
+export interface SharedByFiles {
+  readonly path: string;
+  readonly directory: DirectorySync;
+  /** Of their syncs. */
+  readonly syncs: Limiter;
+}
+
 /**
  * One file that is being written, in the worker's thread. Written and hashed at once; what was there before it was
  * opened is read and hashed meanwhile, and until that has caught up, so is what is written.
@@ -18,25 +27,27 @@ const syncData = promisify(fdatasync);
 export class OpenFile {
   private readonly digester = new RunningDigest();
   private catchingUp: Promise<void> | undefined;
+  private syncing: Promise<unknown> = Promise.resolve();
   private isClosed = false;
   /** Nothing is written behind a gap. */
   private writeError: Error | undefined;
 
   private constructor(
+    private readonly fileId: string,
     private readonly descriptor: number,
     private size: number,
-    private readonly syncs: Limiter,
+    private readonly shared: SharedByFiles,
   ) {
     if (size > 0) this.startCatchingUp();
   }
 
-  static open(directory: string, fileId: string, size: number, syncs: Limiter): OpenFile {
-    const descriptor = openOrMake(directory, fileId);
+  static open(fileId: string, size: number, shared: SharedByFiles): OpenFile {
+    const descriptor = openOrMake(`${shared.path}/${fileId}`, shared.directory);
     try {
       const found = fstatSync(descriptor).size;
       if (found < size) throw bytesMissing(fileId);
       if (found > size) ftruncateSync(descriptor, size);
-      return new OpenFile(descriptor, size, syncs);
+      return new OpenFile(fileId, descriptor, size, shared);
     } catch (error) {
       closeSync(descriptor);
       throw error;
@@ -60,24 +71,41 @@ export class OpenFile {
   isSame(offset: number, bytes: Uint8Array): boolean {
     if (offset + bytes.length > this.size) return false;
     const there = Buffer.allocUnsafe(bytes.length);
-    readAll(this.descriptor, there, offset);
+    this.read(there, offset);
     return there.equals(bytes);
   }
 
+  /** A new file is in its directory for good before anything in it counts. */
   sync(): Promise<void> {
-    return this.syncs.run(() => syncData(this.descriptor));
+    const synced = this.shared.syncs.run(async () => {
+      await this.shared.directory.done();
+      await syncData(this.descriptor);
+    });
+    this.syncing = Promise.allSettled([this.syncing, synced]);
+    return synced;
   }
 
   async digest(): Promise<ByteDigest> {
+    if (this.digester.size < this.size) this.startCatchingUp();
     await this.catchingUp;
+    if (this.digester.size < this.size) throw byteStoreClosed();
     return this.digester.finish();
   }
 
   async close(): Promise<void> {
     if (this.isClosed) return;
     this.isClosed = true;
-    await this.catchingUp?.catch(() => undefined); // Told to who asked for the digest.
+    // How they end is told to those who asked.
+    await Promise.allSettled([this.catchingUp, this.syncing]);
     closeSync(this.descriptor);
+  }
+
+  private read(target: Buffer, position: number): void {
+    for (let at = 0; at < target.length;) {
+      const count = readSync(this.descriptor, target, at, target.length - at, position + at);
+      if (count === 0) throw bytesMissing(this.fileId);
+      at += count;
+    }
   }
 
   private startCatchingUp(): void {
@@ -91,33 +119,21 @@ export class OpenFile {
     while (this.digester.size < this.size && !this.isClosed) {
       await nextTurn();
       const part = buffer.subarray(0, Math.min(this.size - this.digester.size, CATCH_UP_BYTES));
-      readAll(this.descriptor, part, this.digester.size);
+      this.read(part, this.digester.size);
       this.digester.update(part);
     }
   }
 }
 
-/** A new file is in its directory for good before anything in it counts. */
-function openOrMake(directory: string, fileId: string): number {
-  const file = `${directory}/${fileId}`;
+function openOrMake(file: string, directory: DirectorySync): number {
   try {
     return openSync(file, 'r+');
   } catch (error) {
     if (fileCode(error) !== 'ENOENT') throw error;
   }
   const descriptor = openSync(file, 'wx+', 0o600);
-  syncDirectory(directory);
+  directory.created();
   return descriptor;
-}
-
-/** Makes what was created or removed in it survive a crash of the machine. */
-export function syncDirectory(directory: string): void {
-  const descriptor = openSync(directory, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }
 
 function writeAll(descriptor: number, pieces: readonly Uint8Array[], position: number): void {
@@ -136,12 +152,4 @@ function skip(pieces: readonly Uint8Array[], count: number): readonly Uint8Array
   const index = pieces.findIndex(({ length }) => (rest -= length) < 0);
   const [first, ...others] = index < 0 ? [] : pieces.slice(index);
   return first ? [first.subarray(first.length + rest), ...others] : [];
-}
-
-function readAll(descriptor: number, target: Buffer, position: number): void {
-  for (let at = 0; at < target.length;) {
-    const count = readSync(descriptor, target, at, target.length - at, position + at);
-    if (count === 0) throw new Error(`a file ends at ${position + at}, before what was written to it`);
-    at += count;
-  }
 }
