@@ -5,24 +5,25 @@
 export const completionScripts = {
   // bash breaks words at "=" and ":" too, where the program does not; what stands before the last one is kept there.
   bash: `_leat() {
-  local line=\${COMP_LINE:0:COMP_POINT} words word kept IFS=$' \\t\\n'
+  local line=\${COMP_LINE:0:COMP_POINT} words word kept candidate IFS=$' \\t\\n'
   read -ra words <<<"$line"
   [[ $line == *[[:space:]] ]] && words+=('')
-  word=\${words[-1]}
+  word=\${words[\${#words[@]} - 1]}
   kept=\${word%"\${word##*[=:]}"}
   COMPREPLY=()
-  local IFS=$'\\n' candidate
-  for candidate in $("$1" complete -- "\${words[@]:1}" 2>/dev/null); do
+  while IFS= read -r candidate; do
     candidate=\${candidate%%$'\\t'*}
     if [[ $candidate == :files ]]; then
       compopt -o filenames 2>/dev/null
-      COMPREPLY+=($(compgen -f -- "\${word##*=}"))
+      while IFS= read -r candidate; do
+        COMPREPLY+=("$candidate")
+      done < <(compgen -f -- "\${word##*=}")
     else
       COMPREPLY+=("\${candidate#"$kept"}")
     fi
-  done
+  done < <("$1" complete -- "\${words[@]:1}" 2>/dev/null)
 }
-complete -o nosort -F _leat leat
+complete -o nosort -F _leat leat 2>/dev/null || complete -F _leat leat
 `,
   zsh: `#compdef leat
 _leat() {

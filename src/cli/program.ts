@@ -54,7 +54,7 @@ export function createProgram(session: Session): Command {
 
 const footer = `
 Exit codes:
-  0    done; also a followed tail that was ended, and output that nobody reads any more
+  0    done; also a followed tail or a watch that was ended, and output that nobody reads any more
   1    the server refused it, or failed
   2    wrong usage: flags, values, or input that cannot be read
   3    no server there, or it is shutting down: try again later
