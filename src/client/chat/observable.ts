@@ -48,9 +48,10 @@ export function becomes(
 
 /** What can be read and observed, in the shape that React's useSyncExternalStore takes. */
 export interface Store<T> {
-  subscribe(listener: () => void): () => void;
+  /** Calls `listener` after changes; returns how to stop that. */
+  readonly subscribe: (listener: () => void) => () => void;
   /** The same object until something changes. */
-  snapshot(): T;
+  readonly snapshot: () => T;
 }
 
 /**

@@ -231,6 +231,10 @@ describe('awareness', () => {
     await bob.provider.destroy();
     await eventually('bob to be gone', () => namesFor(ann).join() === 'ann');
     expect(namesFor(bob)).toEqual(['bobby']);
+    // Who comes back sees the others at once, and not with their next sign of life, up to 15 seconds later.
+    const again = open(room, { doc: bob.awareness.doc, awareness: bob.awareness });
+    await eventually('ann to be seen again', () => namesFor(bob).join() === 'ann,bobby', 10_000);
+    await again.destroy();
   });
 });
 
