@@ -1,4 +1,9 @@
-import type { DeepPartial, UploadChunksRequest, UploadChunksResponse } from '../../../gen/leat/v1/upload_service.js';
+import type {
+  DeepPartial,
+  UploadChunksRequest,
+  UploadChunksResponse,
+  UploadStart,
+} from '../../../gen/leat/v1/upload_service.js';
 import { crc32c } from '../crc32c.js';
 import type { FileDigest } from '../file-digest.js';
 import { LeatError } from '../leat-error.js';
@@ -13,9 +18,7 @@ import { watchDurable } from './watch-durable.js';
 /** An upload that is under way. */
 export interface Upload {
   readonly uploads: UploadClient;
-  readonly start: DeepPartial<Extract<UploadChunksRequest['frame'], { $case: 'start' }>['value']> & {
-    readonly uploadId: string;
-  };
+  readonly start: DeepPartial<UploadStart> & { readonly uploadId: string };
   readonly feed: SourceFeed;
   readonly digest: FileDigest;
   readonly ledger: UploadLedger;
