@@ -30,11 +30,13 @@ const commands = {
   async down(seconds: number): Promise<number> {
     const startedAt = performance.now();
     const elapsed = () => performance.now() - startedAt;
-    const signal = AbortSignal.timeout(seconds * 1000);
+    const signal = AbortSignal.timeout(Math.ceil(seconds * 1000));
     let [before, received] = [0, 0];
     const onProgress = ({ received: now }: { readonly received: number }) => void (received = now);
     while (elapsed() < seconds * 1000) {
-      await client.download(BLOB, discard(), { signal, onProgress }).catch(() => undefined);
+      await client.download(BLOB, discard(), { signal, onProgress }).catch((error: unknown) => {
+        if (!signal.aborted) throw error;
+      });
       [before, received] = [before + received, 0];
     }
     return (before * 1000) / elapsed();
