@@ -155,6 +155,23 @@ describe('a reconnect', () => {
   });
 });
 
+describe('a credential', () => {
+  it('that has expired is asked for again, and one that is refused at once ends all', async () => {
+    const strict = resources.use(await startScriptedChat({ answersPings: false }));
+    const tokens = ['first', 'second'];
+    const token = () => tokens.shift() ?? 'third';
+    const rooms = resources.use(createLeatClient({ address: strict.address, token })).joinRooms({ backoff });
+    const stream = await strict.nextStream();
+    stream.send({ $case: 'heartbeat', value: {} });
+    await eventually('live', () => rooms.snapshot().state === 'live');
+    stream.end(Status.UNAUTHENTICATED, 'EXPIRED');
+    const next = await strict.nextStream();
+    expect(tokens).toEqual([]);
+    next.end(Status.UNAUTHENTICATED, 'EXPIRED');
+    expect(await failureOf(rooms.ended)).toMatchObject({ code: Status.UNAUTHENTICATED });
+  });
+});
+
 describe('what cannot be mended by trying again', () => {
   it('ends all rooms if it is the stream: another one has the session', async () => {
     const states: string[] = [];

@@ -32,11 +32,14 @@ export function joinRooms(chat: ChatClient, options: RoomsOptions, track: Track)
   const pings = createPings((source) => outbox.wake(source));
   const stop = linkSignals(options.signal);
   let isClosing = false;
+  /** Something has come on the stream that is open. */
+  let isAnswered = false;
   let attempts = createAttempts({ ...options, maxAttempts: options.maxFirstAttempts ?? options.maxAttempts });
 
   function onFrame({ frame }: ChatResponse): void {
     if (board.state === 'connecting') attempts = createAttempts(options);
     attempts.succeeded();
+    isAnswered = true;
     board.live();
     if (frame?.$case === 'pong') pings.answered(frame.value.nonce);
     const room = roomOf(frame);
@@ -46,6 +49,7 @@ export function joinRooms(chat: ChatClient, options: RoomsOptions, track: Track)
   async function callOnce(): Promise<void> {
     // Its answer tells that the stream is there, also if there are no rooms.
     pings.ask();
+    isAnswered = false;
     const onSilence = () => pings.ask();
     try {
       await chatCall({ chat, sessionId, outbox, onFrame, heartbeatMs, onSilence, signal: stop.signal });
@@ -62,7 +66,8 @@ export function joinRooms(chat: ChatClient, options: RoomsOptions, track: Track)
         await callOnce();
       } catch (error) {
         rethrowAbortError(error);
-        thrown = error;
+        // A credential that was good has expired; the next call asks for another one.
+        thrown = isAnswered && LeatError.from(error).code === Status.UNAUTHENTICATED ? streamEnded(error) : error;
       }
       if (isClosing) return;
       const setback = attempts.failed(thrown);
@@ -141,7 +146,7 @@ function roomOf(frame: Incoming | undefined): string | undefined {
   return frame !== undefined && 'room' in frame.value ? frame.value.room : undefined;
 }
 
-function streamEnded(): LeatError {
-  const options = { code: Status.UNAVAILABLE, reason: clientReasons.streamCut };
+function streamEnded(cause?: unknown): LeatError {
+  const options = { code: Status.UNAVAILABLE, reason: clientReasons.streamCut, cause };
   return new LeatError('the stream ended, and nobody had asked for that', options);
 }
