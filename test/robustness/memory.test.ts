@@ -110,6 +110,35 @@ describe('memory', () => {
     if (process.env.LEAT_MEASURE) console.log(`grew by ${memory.growth() >> 20} MiB`);
     expect(memory.growth()).toBeLessThanOrEqual(MAX_GROWTH);
   });
+
+  it(`grows by at most 256 MiB while ${CLIENTS} calls have stopped within a message, and others go on`, async () => {
+    await using dir = await makeTempDir();
+    await using server = spawnServer({ 'data-dir': dir.path, 'max-concurrent-streams': CLIENTS });
+    const client = await server.connect();
+    const memory = watchMemory(server);
+    await using connections = await connectMany(server);
+    const request = PublishEventsRequest.fromPartial({
+      topic: 'never',
+      events: Array.from({ length: 30 }, () => event),
+    });
+    const part = frame(PublishEventsRequest.encode(request).finish()).subarray(0, 880_000);
+    for (let open = WAVE; open <= CLIENTS; open += WAVE) {
+      for (let index = 0; index < WAVE; index++) connections.call('/leat.v1.EventService/PublishEvents').write(part);
+      await client.users.listUsers({});
+      memory.look();
+    }
+    await publishLarge(client, 'others', 20);
+    // Some wait for others to go on, and when those do not, they take their places.
+    const ended = () => server.lines.filter(({ status }) => status === 'RESOURCE_EXHAUSTED').length;
+    await until(() => {
+      memory.look();
+      return ended() >= CLIENTS * 0.9;
+    });
+    if (process.env.LEAT_MEASURE) console.log(`grew by ${memory.growth() >> 20} MiB`);
+    expect(memory.growth()).toBeLessThanOrEqual(MAX_GROWTH);
+    expect((await client.events.getTopic({ topic: 'others' })).topic?.headOffset).toBe(400n);
+    await expect(client.events.getTopic({ topic: 'never' })).rejects.toMatchObject({ reason: 'TOPIC_NOT_FOUND' });
+  });
 });
 
 /** A proxy that can stop passing anything on, without closing: what a client that lost its network looks like. */
