@@ -40,7 +40,9 @@ export interface UploadSession {
   readonly closed: Promise<void>;
 }
 
+/** The room on the disk is looked at again after so long, or when this part of it is taken: others take some too. */
 const CHECK_ROOM_MS = 1000;
+const CHECK_ROOM_PART = 1 / 16;
 
 export interface SessionDeps {
   readonly store: Store;
@@ -63,7 +65,7 @@ export function createUploadSession(
   let closing: Promise<void> | undefined;
   /** The upload is a blob or thrown away: there is nothing to settle. */
   let isOver = false;
-  let nextCheckAt = 0;
+  let nextCheck = { at: 0, size: 0 };
   let onClosed: () => void = () => undefined;
   const closed = new Promise<void>((resolve) => (onClosed = resolve));
   const behind = createWriteBehind({
@@ -77,14 +79,15 @@ export function createUploadSession(
   async function advance(committedSize: number): Promise<void> {
     const expireTimeMs = now() + limits.maxIdleMs;
     await owned(store.write([{ kind: 'advance-upload', uploadId, epoch, committedSize, expireTimeMs }]));
-    if (!closing) await checkRoom();
+    if (!closing) await checkRoom(committedSize);
   }
 
-  /** Once a second, about, whatever the rate. */
-  async function checkRoom(): Promise<void> {
-    if (performance.now() < nextCheckAt) return;
-    nextCheckAt = performance.now() + CHECK_ROOM_MS;
-    if ((await bytes.freeBytes()) < limits.minFreeBytes) link.abort(diskTooFull(0));
+  /** Looks once a second, or sooner if there is little room. */
+  async function checkRoom(committedSize: number): Promise<void> {
+    if (performance.now() < nextCheck.at && committedSize < nextCheck.size) return;
+    const room = (await bytes.freeBytes()) - limits.minFreeBytes;
+    if (room < 0) link.abort(diskTooFull(0));
+    nextCheck = { at: performance.now() + CHECK_ROOM_MS, size: committedSize + room * CHECK_ROOM_PART };
   }
 
   async function add({ offset, data, crc32c: expected }: Chunk): Promise<void> {

@@ -5,7 +5,7 @@ import type { ByteBudget } from './byte-budget.js';
 /** What is collected before it is written. */
 const WRITE_BYTES = 256 * 1024;
 /** What may be on its way to the disk's cache … */
-const MAX_UNDER_WAY = 1024 * 1024;
+const MAX_UNDER_WAY = 2 * 1024 * 1024;
 /** … and in it, from one stream. */
 const MAX_UNSYNCED = 32 * 1024 * 1024;
 /** It is made durable, and that is told, after so many bytes or so long. */
@@ -38,6 +38,8 @@ export function createWriteBehind({ writer, budget, size, advance, onFailure }: 
   let persisting: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
   let isEnding = false;
+  /** A sync has failed: what is written is not known to be there, and nobody may be told that it is. */
+  let syncFailure: Error | undefined;
   const waiters = new Set<() => void>();
 
   function changed(): void {
@@ -91,25 +93,33 @@ export function createWriteBehind({ writer, budget, size, advance, onFailure }: 
   }
 
   function persistSoon(): void {
-    if (!persisting && !failure && !isEnding) persist().catch(fail);
+    if (!persisting && !failure && !isEnding) persist().catch(ignore);
   }
 
   /** Makes durable what was written before. */
   function persist(): Promise<void> {
     clearTimeout(timer);
     timer = undefined;
-    persisting ??= persistOnce().finally(() => {
-      persisting = undefined;
-      changed();
-      if (handedOver - durable >= SYNC_BYTES) persistSoon();
-      else if (received > durable) startTimer();
-    });
+    persisting ??= persistOnce()
+      .catch((error: unknown) => {
+        fail(error);
+        throw error;
+      })
+      .finally(() => {
+        persisting = undefined;
+        changed();
+        if (handedOver - durable >= SYNC_BYTES) persistSoon();
+        else if (received > durable) startTimer();
+      });
     return persisting;
   }
 
   async function persistOnce(): Promise<void> {
     const goal = handedOver;
-    await writer.sync();
+    await writer.sync().catch((error: unknown) => {
+      // Whatever a later one says: the system may have dropped what it could not write.
+      throw (syncFailure = error as Error);
+    });
     // The replies come in order: what could not be written is known by now.
     const target = failure ? written : goal;
     if (target === durable) return;
@@ -169,6 +179,7 @@ export function createWriteBehind({ writer, budget, size, advance, onFailure }: 
       endTimer();
       flush();
       while (underWay > 0 || persisting) await nextChange();
+      if (syncFailure) throw syncFailure;
       if (written > durable) await persist();
     },
 
@@ -195,6 +206,10 @@ export function createWriteBehind({ writer, budget, size, advance, onFailure }: 
     isEnding = true;
     clearTimeout(timer);
   }
+}
+
+function ignore(): void {
+  // `fail` has told it.
 }
 
 export type WriteBehind = ReturnType<typeof createWriteBehind>;
