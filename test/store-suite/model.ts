@@ -1,3 +1,4 @@
+import type { AdvanceUpload, CompleteUpload, RemoveBlob, RemoveUpload, StartUpload } from '../../src/store/files.js';
 import type {
   AppendEvents,
   CommitCursor,
@@ -23,7 +24,15 @@ export type ModelChange =
   | CommitCursor
   | SetRetention
   | TrimTopic
-  | DeleteTopic;
+  | DeleteTopic
+  | ModelFileChange;
+
+export type ModelFileChange =
+  | Pick<StartUpload, 'kind' | 'uploadId' | 'expectedEpoch' | 'author' | 'maxOpen'>
+  | Pick<AdvanceUpload, 'kind' | 'uploadId' | 'epoch' | 'committedSize'>
+  | (Pick<CompleteUpload, 'kind' | 'uploadId' | 'epoch' | 'size'> & Announcement)
+  | RemoveUpload
+  | (Pick<RemoveBlob, 'kind' | 'blobId' | 'expectedRevision'> & Announcement);
 
 interface Announcement {
   readonly topic: string;
@@ -46,9 +55,22 @@ export interface ModelUser {
   revision: number;
 }
 
+export interface ModelUpload {
+  readonly author: string;
+  epoch: number;
+  committedSize: number;
+}
+
+export interface ModelBlob {
+  readonly size: number;
+  readonly revision: number;
+}
+
 interface State {
   readonly topics: Map<string, ModelTopic>;
   readonly users: Map<string, ModelUser>;
+  readonly uploads: Map<string, ModelUpload>;
+  readonly blobs: Map<string, ModelBlob>;
 }
 
 /** Thrown when a change is refused: the error as `kind REASON`. */
@@ -59,7 +81,7 @@ export type ModelOutcome = { readonly results: readonly object[] } | { readonly 
 
 /** The store's promises in memory, in the plainest way: every look-up is a search over everything. */
 export class ModelStore {
-  state: State = { topics: new Map(), users: new Map() };
+  state: State = { topics: new Map(), users: new Map(), uploads: new Map(), blobs: new Map() };
 
   write(changes: readonly ModelChange[]): ModelOutcome {
     const before = structuredClone(this.state);
@@ -94,7 +116,47 @@ export class ModelStore {
         return this.#trim(change);
       case 'delete-topic':
         return this.#delete(change);
+      default:
+        return this.#changeFile(change);
     }
+  }
+
+  #changeFile(change: ModelFileChange): object {
+    const { uploads, blobs } = this.state;
+    if (change.kind === 'remove-blob') {
+      if ((blobs.get(change.blobId)?.revision ?? 0) !== change.expectedRevision) {
+        throw new Refused('conflict REVISION_MISMATCH');
+      }
+      blobs.delete(change.blobId);
+      return this.#announce(change);
+    }
+    const { uploadId } = change;
+    if (change.kind === 'start-upload') return this.#startUpload(change);
+    const upload = uploads.get(uploadId);
+    if (upload?.epoch !== change.epoch) throw new Refused('conflict UPLOAD_FENCED');
+    if (change.kind === 'advance-upload') {
+      upload.committedSize = Math.max(upload.committedSize, change.committedSize);
+      return { epoch: upload.epoch, committedSize: upload.committedSize };
+    }
+    uploads.delete(uploadId);
+    if (change.kind === 'remove-upload') return {};
+    const made = this.#announce(change);
+    blobs.set(uploadId, { size: change.size, ...made });
+    return made;
+  }
+
+  #startUpload(change: Extract<ModelFileChange, { kind: 'start-upload' }>): object {
+    const { uploadId, author, expectedEpoch, maxOpen } = change;
+    const { uploads, blobs } = this.state;
+    if (blobs.has(uploadId)) throw new Refused('exists BLOB_EXISTS');
+    const known = uploads.get(uploadId);
+    if ((known?.epoch ?? 0) !== expectedEpoch) throw new Refused('conflict UPLOAD_FENCED');
+    const open = [...uploads.values()].filter((upload) => upload.author === author).length;
+    if (!known && open >= maxOpen) throw new Refused('exhausted TOO_MANY_UPLOADS');
+    const upload = known ?? { author, epoch: 0, committedSize: 0 };
+    upload.epoch++;
+    uploads.set(uploadId, upload);
+    return { epoch: upload.epoch, committedSize: upload.committedSize };
   }
 
   #append(change: Extract<ModelChange, { kind: 'append-events' }>): object {

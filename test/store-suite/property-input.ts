@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { sequenceOf } from './model.js';
-import type { ModelChange, ModelEvent, ModelTopic, ModelUser } from './model.js';
+import type { ModelBlob, ModelChange, ModelEvent, ModelTopic, ModelUpload, ModelUser } from './model.js';
 
 /** A change that is made up when it is its turn, so that most of them fit what is there. */
 export type Draft = (
   topicOf: (name: string) => ModelTopic | undefined,
   users: ReadonlyMap<string, ModelUser>,
+  files: { readonly uploads: ReadonlyMap<string, ModelUpload>; readonly blobs: ReadonlyMap<string, ModelBlob> },
 ) => ModelChange;
 
 /** Units that are written at once, and how to look at the result. */
@@ -94,6 +95,35 @@ function changeUser(users: readonly string[], emails: readonly string[]): fc.Arb
   });
 }
 
+function changeFile(files: readonly string[]): fc.Arbitrary<Draft> {
+  const fields = fc.record({
+    kind: fc.constantFrom('start-upload', 'start-upload', 'advance-upload', 'complete-upload', 'remove-upload'),
+    id: fc.constantFrom(...files),
+    author,
+    stale: fc.constantFrom(0, 0, 0, 0, 1),
+    size: fc.nat(100),
+    content: fc.constantFrom('x', 'y', 'z'),
+  });
+  return fields.map(({ kind, id, author: by, stale, size, content }) => (_topicOf, _users, { uploads, blobs }) => {
+    const announced = { topic: 'log', author: 'service', event: { id: '', type: 'b', content } };
+    const epoch = (uploads.get(id)?.epoch ?? 0) + stale;
+    const revision = blobs.get(id)?.revision;
+    if (revision !== undefined && kind !== 'start-upload') {
+      return { kind: 'remove-blob', blobId: id, expectedRevision: revision + stale, ...announced };
+    }
+    switch (kind) {
+      case 'advance-upload':
+        return { kind, uploadId: id, epoch, committedSize: size };
+      case 'complete-upload':
+        return { kind, uploadId: id, epoch, size, ...announced };
+      case 'remove-upload':
+        return { kind, uploadId: id, epoch };
+      default:
+        return { kind: 'start-upload', uploadId: id, expectedEpoch: epoch, author: by, maxOpen: 2 };
+    }
+  });
+}
+
 function moveCursor(topics: readonly string[]): fc.Arbitrary<Draft> {
   const fields = fc.record({
     topic: fc.constantFrom(...topics),
@@ -127,11 +157,13 @@ export function step(
   producers: readonly string[],
   users: readonly string[],
   emails: readonly string[],
+  files: readonly string[],
 ): fc.Arbitrary<Step> {
   const draft = fc.oneof(
     { weight: 6, arbitrary: append(topics) },
     { weight: 6, arbitrary: produce(topics, producers) },
     { weight: 4, arbitrary: changeUser(users, emails) },
+    { weight: 4, arbitrary: changeFile(files) },
     { weight: 2, arbitrary: moveCursor(topics) },
     { weight: 2, arbitrary: administer(topics) },
   );

@@ -4,7 +4,7 @@ import { isDomainError } from '../../src/domain/errors.js';
 import type { Change, ReadOptions, Store } from '../../src/store/store.js';
 import { matchType, readAll, recordsOf, runOf, textOf, timeMsOf } from './events.js';
 import { ModelStore, sequenceOf } from './model.js';
-import type { ModelChange, ModelEvent, ModelOutcome, ModelTopic } from './model.js';
+import type { ModelChange, ModelEvent, ModelFileChange, ModelOutcome, ModelTopic } from './model.js';
 import { sharedStore } from './opened.js';
 import type { OpenStore, Subject } from './opened.js';
 import { step } from './property-input.js';
@@ -14,14 +14,16 @@ const topics = ['t1', 't2', 'log'];
 const producers = ['p', 'q'];
 const users = ['u1', 'u2', 'u3'];
 const emails = ['e1', 'e2'];
+const files = ['f1', 'f2', 'f3'];
 
 export function propertySuite(open: OpenStore): void {
   describe('random units', () => {
     const subject = sharedStore(open);
 
     it('are answered, and leave the store, as the model in memory says', async () => {
-      const property = fc.asyncProperty(fc.array(step(topics, producers, users, emails), { maxLength: 12 }), (steps) =>
-        new Comparison(subject).run(steps),
+      const property = fc.asyncProperty(
+        fc.array(step(topics, producers, users, emails, files), { maxLength: 12 }),
+        (steps) => new Comparison(subject).run(steps),
       );
       await fc.assert(property, { numRuns: 150 });
     });
@@ -33,6 +35,7 @@ class Comparison {
   readonly #model = new ModelStore();
   readonly #own: string;
   readonly #store: Store;
+  #files = 0;
 
   constructor(subject: Subject) {
     this.#own = `${subject.fresh('run')}/`;
@@ -46,20 +49,33 @@ class Comparison {
       for (const { expected, answer } of answers) expect(await answer).toMatchObject(expected);
       for (const topic of topics) await this.#compareTopic(topic, look);
       await this.#compareUsers();
+      await this.#compareFiles();
     }
   }
 
   #write(drafts: readonly Draft[]): { expected: ModelOutcome; answer: Promise<object> } {
     const changes = drafts.map((draft) =>
-      draft((topic) => this.#model.state.topics.get(topic), this.#model.state.users),
+      draft((topic) => this.#model.state.topics.get(topic), this.#model.state.users, this.#model.state),
     );
     const expected = this.#model.write(changes);
     return { expected, answer: outcomeOf(this.#store.write(changes.map((change) => this.#toChange(change)))) };
   }
 
   #toChange(change: ModelChange): Change {
+    if (!('topic' in change)) return this.#toUploadChange(change);
     const topic = this.#own + change.topic;
     switch (change.kind) {
+      case 'complete-upload':
+        return {
+          ...change,
+          topic,
+          uploadId: this.#own + change.uploadId,
+          record: Buffer.from(change.event.content),
+          checksums: Buffer.from(change.event.content),
+          event: runOf(toFields(change.event)),
+        };
+      case 'remove-blob':
+        return { ...change, topic, blobId: this.#own + change.blobId, event: runOf(toFields(change.event)) };
       case 'append-events':
         return { ...change, topic, events: runOf(...change.events.map(toFields)) };
       case 'put-user':
@@ -76,6 +92,40 @@ class Comparison {
         return { ...change, topic, userId: this.#own + change.userId, event: runOf(toFields(change.event)) };
       default:
         return { ...change, topic };
+    }
+  }
+
+  #toUploadChange(change: Exclude<ModelFileChange, { topic: string }>): Change {
+    const uploadId = this.#own + change.uploadId;
+    switch (change.kind) {
+      case 'start-upload': {
+        // Authors are counted: each run has its own.
+        const author = this.#own + change.author;
+        const fileId = `${uploadId}-${(this.#files += 1)}`;
+        return { ...change, uploadId, author, fileId, record: Buffer.from(fileId), expireTimeMs: 0 };
+      }
+      case 'advance-upload':
+        return { ...change, uploadId, expireTimeMs: 0 };
+      case 'remove-upload':
+        return { ...change, uploadId };
+    }
+  }
+
+  async #compareFiles(): Promise<void> {
+    const { uploads, blobs } = this.#model.state;
+    for (const name of files) {
+      const id = this.#own + name;
+      const [upload, blob] = [await this.#store.upload(id), await this.#store.blob(id)];
+      const expected = uploads.get(name);
+      expect(upload && [upload.epoch, upload.committedSize]).toEqual(
+        expected && [expected.epoch, expected.committedSize],
+      );
+      const made = blobs.get(name);
+      expect(blob && [blob.size, blob.revision]).toEqual(made && [made.size, made.revision]);
+      const owned = upload ?? blob;
+      if (!owned) continue;
+      const size = upload?.committedSize ?? blob?.size;
+      expect(await this.#store.fileOwner(owned.fileId)).toEqual({ kind: upload ? 'upload' : 'blob', size });
     }
   }
 

@@ -3,7 +3,6 @@ import { DomainError } from '../../domain/errors.js';
 import type {
   AdvanceUpload,
   CompleteUpload,
-  FileChange,
   FileResultByKind,
   RemoveBlob,
   RemoveUpload,
@@ -47,7 +46,8 @@ export class FileTables {
   start(change: StartUpload, nowMs: number): FileResultByKind['start-upload'] {
     const { uploadId, author, expireTimeMs } = change;
     if (this.selectRevision.get(uploadId) !== undefined) throw blobExists(uploadId);
-    this.checkEpoch(change, change.expectedEpoch);
+    const epoch = this.selectUpload.get(uploadId)?.epoch ?? 0;
+    if (epoch !== change.expectedEpoch) throw fenced(uploadId, epoch, change.expectedEpoch);
     if (change.expectedEpoch > 0) {
       this.takeOver.run(expireTimeMs, uploadId);
     } else {
@@ -58,23 +58,22 @@ export class FileTables {
   }
 
   advance(change: AdvanceUpload): FileResultByKind['advance-upload'] {
-    this.checkEpoch(change, change.epoch);
+    this.owned(change);
     this.advanceUpload.run(change.committedSize, change.expireTimeMs, change.uploadId);
     return this.storedUpload(change.uploadId);
   }
 
   complete(change: CompleteUpload, nowMs: number): FileResultByKind['complete-upload'] {
-    this.checkEpoch(change, change.epoch);
     const { uploadId, size, record, checksums } = change;
-    const { fileId } = this.storedUpload(uploadId);
+    const { file_id } = this.owned(change);
     this.deleteUpload.run(uploadId);
     const revision = this.announce(change, nowMs);
-    this.insertBlob.run(uploadId, fileId, size, revision, record, checksums);
+    this.insertBlob.run(uploadId, file_id, size, revision, record, checksums);
     return { revision };
   }
 
   removeUpload(change: RemoveUpload): FileResultByKind['remove-upload'] {
-    this.checkEpoch(change, change.epoch);
+    this.owned(change);
     this.deleteUpload.run(change.uploadId);
     return {};
   }
@@ -96,11 +95,11 @@ export class FileTables {
     return this.appender.append({ kind: 'append-events', topic, author, events: event }, nowMs).lastOffset;
   }
 
-  private checkEpoch({ uploadId }: Exclude<FileChange, RemoveBlob>, expected: number): void {
-    const epoch = this.selectUpload.get(uploadId)?.epoch ?? 0;
-    if (epoch === expected) return;
-    const message = `upload "${uploadId}" is at epoch ${epoch}, not ${expected}`;
-    throw new DomainError('conflict', 'UPLOAD_FENCED', message, { metadata: { epoch: `${epoch}` } });
+  /** The upload, if it is there and at the epoch of the change. */
+  private owned({ uploadId, epoch }: AdvanceUpload | CompleteUpload | RemoveUpload): UploadRow {
+    const row = this.selectUpload.get(uploadId);
+    if (row?.epoch !== epoch) throw fenced(uploadId, row?.epoch ?? 0, epoch);
+    return row;
   }
 
   private checkCount({ author, maxOpen }: StartUpload): void {
@@ -112,6 +111,11 @@ export class FileTables {
       { metadata: { limit: `${maxOpen}` } },
     );
   }
+}
+
+function fenced(uploadId: string, epoch: number, expected: number): DomainError {
+  const message = `upload "${uploadId}" is at epoch ${epoch}, not ${expected}`;
+  return new DomainError('conflict', 'UPLOAD_FENCED', message, { metadata: { epoch: `${epoch}` } });
 }
 
 function blobExists(uploadId: string): DomainError {
