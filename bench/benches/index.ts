@@ -1,6 +1,7 @@
 import type { Bench } from '../harness/bench.js';
 import { append } from './append.js';
 import { download } from './download.js';
+import { fanout } from './fanout.js';
 import { loop } from './loop.js';
 import { memory } from './memory.js';
 import { publish } from './publish.js';
@@ -11,4 +12,16 @@ import { unary } from './unary.js';
 import { upload } from './upload.js';
 
 /** All benches, in the order of `all`. */
-export const benches: readonly Bench[] = [append, publish, replay, tail, unary, upload, download, rtt, memory, loop];
+export const benches: readonly Bench[] = [
+  append,
+  publish,
+  replay,
+  tail,
+  unary,
+  upload,
+  download,
+  rtt,
+  memory,
+  loop,
+  fanout,
+];
