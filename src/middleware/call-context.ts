@@ -15,13 +15,30 @@ export interface Outbox {
    * Rejects with AbortError when `signal` aborts; leaves nothing behind.
    */
   waitUntilBelow(max: number, signal: AbortSignal): Promise<void>;
-  /**
-   * Writes a message to a response stream at once, past the generator of the handler, which then yields none.
-   * `frame` has gRPC's length before it and may be shared between calls: it is only read. Does nothing after the end.
-   */
-  write(frame: Uint8Array): void;
-  /** Bytes that were given to `write` and are not yet written to the socket. */
+}
+
+/** A call with streams both ways whose messages are taken and written as they come, without a loop over either. */
+export interface DirectCall {
+  /** As LeatCallContext.caller. */
+  readonly caller: string;
+  /** Aborts when the call is over. Made when it is asked for. */
+  readonly signal: AbortSignal;
+  /** Bytes that were written and have not reached the socket. */
   readonly queuedBytes: number;
-  /** Called when `queuedBytes` became less. */
+  /** Called whenever `queuedBytes` became less. */
   onWritten: (() => void) | undefined;
+  /** Writes a message with gRPC's length before it. It may be shared between calls: it is only read. */
+  write(frame: Uint8Array): void;
+  /** Ends the call with an error. Repeating it is harmless. */
+  fail(error: unknown): void;
+}
+
+/** What takes the messages of a DirectCall. */
+export interface DirectHandler<T> {
+  /** Called in the turn in which the message came; the next one waits for the promise. What it throws ends the call. */
+  receive(request: T): Promise<void> | undefined;
+  /** The client half-closed: the call ends with OK when the promise resolves. */
+  finish(): Promise<void>;
+  /** The call is over, in whatever way. Called once. */
+  close(): void;
 }

@@ -32,6 +32,8 @@ export class CallRecord implements CallStart {
   messagesOut = 0;
   bytesIn = 0;
   bytesOut = 0;
+  /** Of a DirectCall: given to the transport and not yet written to the socket. */
+  waitingFrames = 0;
   /** With which the middleware finds it; empty if it does not have to. */
   key = '';
   /** Its handler runs. */
@@ -79,7 +81,7 @@ export class CallRecord implements CallStart {
 
   /** Messages given to the transport and not yet written to the socket. */
   get waitingOut(): number {
-    return this.ownOutbox?.size ?? 0;
+    return this.waitingFrames + (this.ownOutbox?.size ?? 0);
   }
 
   /** Ends the call from our side: `cause` is what the client is told. Without: the client is gone. */

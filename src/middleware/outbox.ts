@@ -7,12 +7,7 @@ export interface CountedOutbox extends Outbox {
   readonly size: number;
   add(): void;
   written(): void;
-  /** Transport: how a message is written to the call, without its length; `done` when it is on the socket. */
-  connect(send: (message: Uint8Array, done: () => void) => void): void;
 }
-
-/** gRPC's: whether a message is compressed, and its length. */
-const PREFIX_BYTES = 5;
 
 /**
  * Counts messages between a handler's `yield` and the socket. nice-grpc resumes a handler while up to 16 messages of
@@ -21,24 +16,9 @@ const PREFIX_BYTES = 5;
 export function createOutbox(): CountedOutbox {
   const waiters = new Set<() => void>();
   let size = 0;
-  let queuedBytes = 0;
-  let send: (message: Uint8Array, done: () => void) => void = () => undefined;
   return {
-    onWritten: undefined,
     get size() {
       return size;
-    },
-    get queuedBytes() {
-      return queuedBytes;
-    },
-    connect: (how) => void (send = how),
-    write(frame) {
-      size++;
-      queuedBytes += frame.length;
-      send(frame.subarray(PREFIX_BYTES), () => {
-        queuedBytes -= frame.length;
-        this.onWritten?.();
-      });
     },
     add: () => void size++,
     written: () => {

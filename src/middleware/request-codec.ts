@@ -113,9 +113,6 @@ interface Encoded {
   bytes: Uint8Array;
 }
 
-/** A response that is encoded already. */
-export const encoded = (bytes: Uint8Array): Encoded => ({ bytes });
-
 /** The bytes of a request message as the transport sees it; 0 for one of a service with a codec of its own. */
 export function requestSize(message: unknown): number {
   return (message as Partial<Encoded>).bytes?.byteLength ?? 0;

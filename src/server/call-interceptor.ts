@@ -8,18 +8,17 @@ import type { WindowControl } from '../flow/control-windows.js';
 import { CALL_KEY, type CallRecords } from '../middleware/call-records.js';
 import type { CallRecord } from '../middleware/call-record.js';
 import type { TimeLimit } from '../middleware/deadline.js';
-import { encoded, requestSize } from '../middleware/request-codec.js';
+import { requestSize } from '../middleware/request-codec.js';
 import { resetStream, sessionOf } from './base-call.js';
 import { BoundCall } from './bound-partial-message.js';
+import { holdHalfClose } from './hold-half-close.js';
 import type { PartialMessages } from './partial-messages.js';
 import { refusesMetadata, refusesPartialMessage, type Refusable } from './refusals.js';
+import { type DirectMethod, StreamCall } from './stream-call.js';
 import { UnaryCall, type UnaryMethod } from './unary-call.js';
 import { presentable, type WireStatus } from './wire-status.js';
 
 type NextCall = Parameters<ServerInterceptor>[1];
-
-/** A cancelled stream looks half-closed until its reset has been processed (DESIGN 8.1). */
-const HALF_CLOSE_TURNS = 3;
 
 /** What a client that reads slowly has to take what was sent to it before the end. */
 const STALLED_GRACE_MS = 1_000;
@@ -32,12 +31,14 @@ export interface CallInterceptorDeps {
   readonly maxMetadataSize: number;
   /** By path: these are answered without nice-grpc. */
   readonly unaryMethods: ReadonlyMap<string, UnaryMethod>;
+  /** The same, of streams both ways. */
+  readonly directMethods: ReadonlyMap<string, DirectMethod>;
   readonly timeLimit: TimeLimit;
 }
 
 /** Makes the record of every call, keeps it up to date from below, and frees it. */
 export function createCallInterceptor(deps: CallInterceptorDeps): ServerInterceptor {
-  const { records, partialMessages, unaryMethods } = deps;
+  const { directMethods, records, partialMessages, unaryMethods } = deps;
   return ({ path, requestStream, responseStream }, nextCall) => {
     const record = records.open({
       path,
@@ -50,6 +51,8 @@ export function createCallInterceptor(deps: CallInterceptorDeps): ServerIntercep
     const bound = new BoundCall(call, partialMessages);
     const unary = unaryMethods.get(path);
     if (unary) return new UnaryCall(unary, call, bound, deps);
+    const direct = directMethods.get(path);
+    if (direct) return new StreamCall(direct, call, bound, deps);
     return new ObservedCall(call, listenerOf(call, bound, deps), bound, responseStream);
   };
 }
@@ -63,7 +66,6 @@ class ObservedCall extends ServerInterceptingCall {
     private readonly responseStream: boolean,
   ) {
     super(call.nextCall, { start: (next) => next(listener) });
-    if (responseStream) call.record.outbox.connect((bytes, done) => this.sendBytes(bytes, done));
   }
 
   override startRead() {
@@ -74,12 +76,6 @@ class ObservedCall extends ServerInterceptingCall {
   private readOn() {
     super.startRead();
     this.bound.reads();
-  }
-
-  private sendBytes(bytes: Uint8Array, done: () => void) {
-    if (this.call.record.status !== undefined) return;
-    this.call.record.bytesOut += bytes.byteLength;
-    this.sendMessage(encoded(bytes), done);
   }
 
   override sendMessage(message: unknown, callback: () => void) {
@@ -126,7 +122,7 @@ function listenerOf(call: Refusable, bound: BoundCall, deps: CallInterceptorDeps
       sent();
       const end = () => void (refusesPartialMessage(call) || next());
       // Only a client's stream can be mistaken for complete: one message either came or did not.
-      if (requestStream) afterTurns(HALF_CLOSE_TURNS, end);
+      if (requestStream) holdHalfClose(end);
       else end();
     })
     .withOnCancel(() => {
@@ -135,9 +131,4 @@ function listenerOf(call: Refusable, bound: BoundCall, deps: CallInterceptorDeps
       deps.records.closed(record);
     })
     .build();
-}
-
-/** What comes then does nothing if the call was cancelled meanwhile. */
-function afterTurns(turns: number, act: () => void) {
-  setImmediate(() => (turns > 1 ? afterTurns(turns - 1, act) : act()));
 }

@@ -117,6 +117,7 @@ function createGrpcServer({ config, services }: ServerDeps, records: CallRecords
     partialMessages: createPartialMessages({ maxBytes: config.partialMessageBudget }),
     windows,
     unaryMethods: new Map(services.flatMap(({ unaryMethods }) => [...unaryMethods])),
+    directMethods: new Map(services.flatMap(({ directMethods }) => [...directMethods])),
     maxMetadataSize: config.maxMetadataSize,
     timeLimit: createTimeLimit(config.maxUnaryDuration),
   });

@@ -24,14 +24,11 @@ export function leatServices({ config, store, files }: ServiceDeps): readonly Se
   const { epoch } = store;
   const limits = { maxPayloadBytes: config.maxEventSize };
   const heartbeatMs = config.heartbeatInterval;
+  const chat = createChatService({ store, limits, heartbeatMs, graceMs: config.chatGracePeriod });
   return [
     served(UserServiceDefinition, createUserService({ store })),
     served(EventServiceDefinition, createEventService({ store, limits, heartbeatMs }), eventCodecs),
-    served(
-      ChatServiceDefinition,
-      createChatService({ store, limits, heartbeatMs, graceMs: config.chatGracePeriod }),
-      chatCodecs,
-    ),
+    served(ChatServiceDefinition, chat.handlers, chatCodecs, chat.direct),
     served(UploadServiceDefinition, createUploadService({ uploads: files.uploads, epoch })),
     served(BlobServiceDefinition, createBlobService({ blobs: files.blobs, epoch }), blobCodecs),
   ];

@@ -1,4 +1,3 @@
-import { abortable } from 'abort-controller-x';
 import type { CallContext } from 'nice-grpc-common';
 import type {
   ChatServiceImplementation,
@@ -11,8 +10,8 @@ import { type HistoryPage, listMessages } from '../domain/chat/history.js';
 import { appendMessage, messageIdOf, placeOf } from '../domain/chat/message.js';
 import { describeRoom, listRooms } from '../domain/chat/room-directory.js';
 import { roomOf } from '../domain/chat/room-name.js';
-import type { LeatCallContext } from '../middleware/call-context.js';
-import { type EncodedChatRequest, type EncodedSend, decodeChatRequest, decodeSendMessage } from './chat/chat-codec.js';
+import type { DirectCall, LeatCallContext } from '../middleware/call-context.js';
+import { type EncodedSend, decodeChatRequest, decodeSendMessage } from './chat/chat-codec.js';
 import { type ChatDeps, createChatRooms } from './chat/chat-rooms.js';
 import { Conversation } from './chat/conversation.js';
 import { toMemberMessage } from './chat/frames.js';
@@ -28,7 +27,7 @@ export const chatCodecs = {
   listMessages: { responseSerialize: encodeHistory },
 };
 
-/** The handlers of ChatService. */
+/** The handlers of ChatService: of its unary methods, and what opens a call of Chat. */
 export function createChatService(deps: ChatDeps) {
   const { store, limits } = deps;
   const chat = createChatRooms(deps);
@@ -51,21 +50,8 @@ export function createChatService(deps: ChatDeps) {
     },
   };
 
-  return {
+  const handlers = {
     ...roomHandlers,
-
-    /** Its frames do not go through the generator, which would have to wake for each: see Outbox.write. */
-    // eslint-disable-next-line require-yield
-    async *chat(requests: AsyncIterable<EncodedChatRequest>, { caller, outbox, signal }: Context) {
-      let fail: (error: unknown) => void = () => undefined;
-      const failure = new Promise<never>((_, reject) => (fail = reject));
-      const conversation = new Conversation({ chat, caller, wire: outbox, signal, onFailure: fail });
-      try {
-        await abortable(signal, Promise.race([failure, carryOut(requests, conversation)]));
-      } finally {
-        conversation.close();
-      }
-    },
 
     async sendMessage(request: EncodedSend, { caller }: Context): Promise<SendMessageResponse> {
       const room = readRoomName('', request);
@@ -75,14 +61,8 @@ export function createChatService(deps: ChatDeps) {
 
     listMessages: (request: ListMessagesRequest) => listMessages(store, readListMessages(store.epoch, request)),
   };
-}
 
-async function carryOut(requests: AsyncIterable<EncodedChatRequest>, conversation: Conversation): Promise<void> {
-  for await (const request of requests) {
-    const working = conversation.receive(request);
-    if (working) await working;
-  }
-  await conversation.finish();
+  return { handlers, direct: { chat: (call: DirectCall) => new Conversation(chat, call) } };
 }
 
 /** The stored records as they are, and what goes with them. */

@@ -14,29 +14,20 @@ import { type Entrance, findEntrance } from '../../domain/chat/enter-room.js';
 import type { Session, SessionHolder } from '../../domain/chat/sessions.js';
 import { isDomainError } from '../../domain/errors.js';
 import { timestampFromMs } from '../../domain/timestamps.js';
+import type { DirectCall, DirectHandler } from '../../middleware/call-context.js';
 import type { EncodedChatRequest } from './chat-codec.js';
 import type { ChatRooms } from './chat-rooms.js';
 import { encodeFrame } from './frames.js';
 import { Membership } from './membership.js';
 import { encodeProblem } from './problems.js';
-import { Pump, type Wire } from './pump.js';
+import { Pump } from './pump.js';
 import { Sends } from './sends.js';
 
 /** Answers that may wait for a member, sends that are not durable yet among them; then nothing more is read of it. */
 const MAX_ANSWERS = 256;
 
-export interface ConversationDeps {
-  readonly chat: ChatRooms;
-  /** Empty: anonymous. */
-  readonly caller: string;
-  readonly wire: Wire;
-  readonly signal: AbortSignal;
-  /** Called once if the stream has to end. */
-  readonly onFailure: (error: unknown) => void;
-}
-
 /** One stream of one member: what it asks for is carried out in order, and what it is told goes through its pump. */
-export class Conversation implements SessionHolder {
+export class Conversation implements SessionHolder, DirectHandler<EncodedChatRequest> {
   private session: Session | undefined;
   private readonly memberships = new Map<string, Membership>();
   private readonly pump: Pump;
@@ -47,13 +38,12 @@ export class Conversation implements SessionHolder {
   /** Called when fewer answers wait. */
   private onAnswered: (() => void) | undefined;
 
-  constructor(private readonly deps: ConversationDeps) {
-    const { caller, chat, signal, wire } = deps;
-    const onAnswered = () => this.onAnswered?.();
-    const onError = (error: unknown) => this.fail(error);
-    this.pump = new Pump({ wire, signal, takeTurn: chat.takeTurn, onError, onAnswered });
-    const { limits, store } = chat;
-    this.sends = new Sends({ store, limits, caller, pump: this.pump, signal, onError, onSettled: onAnswered });
+  constructor(
+    private readonly chat: ChatRooms,
+    private readonly call: DirectCall,
+  ) {
+    this.pump = new Pump(call, chat.takeTurn, () => this.onAnswered?.());
+    this.sends = new Sends(chat, call, this.pump, () => this.onAnswered?.());
     chat.heartbeats.set(this, chat.heartbeatMs);
   }
 
@@ -70,19 +60,18 @@ export class Conversation implements SessionHolder {
   /** The member said that it is leaving: it does so at once. Resolves when what it sent was carried out and answered. */
   async finish(): Promise<void> {
     const marked = this.leaveAll();
-    if (this.session) this.deps.chat.sessions.close(this.session, this, false);
+    if (this.session) this.chat.sessions.close(this.session, this, false);
     await marked;
     await this.roomForAnswers(1);
   }
 
   /** The stream is over. Its members stay for the grace period, unless it has finished. */
   close(): void {
-    if (this.isClosed) return;
     this.isClosed = true;
-    this.deps.chat.heartbeats.clear(this);
+    this.chat.heartbeats.clear(this);
     void this.leaveAll();
     this.pump.close();
-    if (this.session) this.deps.chat.sessions.close(this.session, this, true);
+    if (this.session) this.chat.sessions.close(this.session, this, true);
     this.onAnswered?.();
   }
 
@@ -92,7 +81,7 @@ export class Conversation implements SessionHolder {
 
   /** Says that the connection lives, if nothing else was said for long enough. */
   heartbeat(): void {
-    const { heartbeatMs, heartbeats } = this.deps.chat;
+    const { heartbeatMs, heartbeats } = this.chat;
     const quietMs = performance.now() - this.pump.lastWriteAt;
     if (quietMs >= heartbeatMs && this.pump.hasRoom) {
       const serverTime = timestampFromMs(Date.now());
@@ -142,7 +131,7 @@ export class Conversation implements SessionHolder {
 
   private open(sessionId: string): undefined {
     if (this.session) throw helloRequired(false);
-    this.session = this.deps.chat.sessions.open(this.deps.caller, sessionId, this);
+    this.session = this.chat.sessions.open(this.call.caller, sessionId, this);
   }
 
   private async join(session: Session, join: JoinRoom): Promise<void> {
@@ -151,11 +140,11 @@ export class Conversation implements SessionHolder {
     if (known) return this.pump.answer(() => known.enter());
     try {
       if (this.memberships.size >= MAX_ROOMS_A_STREAM) throw tooManyRooms();
-      const entrance = await findEntrance(this.deps.chat.store, this.deps.chat.rooms, join);
+      const entrance = await findEntrance(this.chat.store, this.chat.rooms, join);
       // The stream may have ended, or lost its session, meanwhile.
       if (this.isClosed) return;
       // Or the room was left by all others, and what was known of it went with them.
-      if (!entrance.cursors && !this.deps.chat.rooms.find(room)) return await this.join(session, join);
+      if (!entrance.cursors && !this.chat.rooms.find(room)) return await this.join(session, join);
       this.enter(session, join, entrance);
     } catch (error) {
       this.tell(room, error, { $case: 'join', value: join });
@@ -163,7 +152,7 @@ export class Conversation implements SessionHolder {
   }
 
   private enter(session: Session, join: JoinRoom, { after, cursors, head }: Entrance): void {
-    const { chat } = this.deps;
+    const { chat } = this;
     const room = chat.rooms.open(join.room);
     if (room.marks === undefined) chat.marks.load(room, cursors ?? []);
     const seat = chat.sessions.enter(session, room, join.hidden);
@@ -179,7 +168,7 @@ export class Conversation implements SessionHolder {
     const membership = this.memberships.get(room);
     if (!membership || !this.session) return;
     void this.part(membership);
-    this.deps.chat.sessions.leave(this.session, membership.seat);
+    this.chat.sessions.leave(this.session, membership.seat);
   }
 
   /** The messages cannot be read any further. */
@@ -187,7 +176,7 @@ export class Conversation implements SessionHolder {
     const { room } = membership.seat;
     if (!isDomainError(error)) return this.fail(error);
     void this.part(membership);
-    if (this.session) this.deps.chat.sessions.abandon(this.session, membership.seat);
+    if (this.session) this.chat.sessions.abandon(this.session, membership.seat);
     this.tell(room.name, error, { $case: 'removed', value: true });
   }
 
@@ -197,7 +186,7 @@ export class Conversation implements SessionHolder {
 
   /** The stream hears no more of the room; the member is still there. Resolves when what it has read is stored. */
   private part(membership: Membership): Promise<void> {
-    const { chat } = this.deps;
+    const { chat } = this;
     const { room, member } = membership.seat;
     this.memberships.delete(room.name);
     chat.leaveFeed(membership.feed, membership);
@@ -206,7 +195,7 @@ export class Conversation implements SessionHolder {
 
   private setState(frame: SetState): undefined {
     const { room, key, ttlMs, value } = readSetState(frame);
-    const { liveState } = this.deps.chat;
+    const { liveState } = this.chat;
     this.withMember(room, { $case: 'key', value: key }, ({ seat }) => {
       if (value) liveState.set(seat.room, seat.member, key, value, ttlMs);
       else liveState.remove(seat.member, key);
@@ -220,10 +209,10 @@ export class Conversation implements SessionHolder {
       if (!membership) throw notAMember(room);
       if (user === '') throw anonymousCaller();
       const { seat, feed } = membership;
-      const head = offset > feed.head ? ((await this.deps.chat.store.topic(seat.room.topic))?.headOffset ?? 0) : offset;
+      const head = offset > feed.head ? ((await this.chat.store.topic(seat.room.topic))?.headOffset ?? 0) : offset;
       if (offset > head) throw offsetBeyondHead(room, offset, head);
       const report = (error: unknown) => this.tell(room, error);
-      this.deps.chat.marks.move(seat.room, user, offset, !seat.member.isHidden, report);
+      this.chat.marks.move(seat.room, user, offset, !seat.member.isHidden, report);
     } catch (error) {
       this.tell(room, error);
     }
@@ -260,8 +249,6 @@ export class Conversation implements SessionHolder {
   }
 
   private fail(error: unknown): void {
-    if (this.isClosed) return;
-    this.close();
-    this.deps.onFailure(error);
+    this.call.fail(error);
   }
 }

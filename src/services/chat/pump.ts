@@ -1,14 +1,6 @@
 import type { TakeTurn } from '../../streams/turns.js';
+import type { DirectCall } from '../../middleware/call-context.js';
 import type { Frame } from './frames.js';
-
-/** Where the frames of one stream go. */
-export interface Wire {
-  /** Bytes that were written and have not reached the socket. */
-  readonly queuedBytes: number;
-  write(frame: Frame): void;
-  /** Called whenever `queuedBytes` became less. */
-  onWritten: (() => void) | undefined;
-}
 
 /** Something that has frames for a stream. */
 export interface Turn {
@@ -21,16 +13,6 @@ export type Answer = () => Frame | readonly Frame[];
 
 /** Bytes of a stream that may wait for its socket; what is beyond them stays where it is: in the log. */
 const MAX_QUEUED_BYTES = 64 * 1024;
-
-export interface PumpDeps {
-  readonly wire: Wire;
-  readonly signal: AbortSignal;
-  readonly takeTurn: TakeTurn;
-  /** What `serve` threw. */
-  readonly onError: (error: unknown) => void;
-  /** Answers went out. */
-  readonly onAnswered: () => void;
-}
 
 /**
  * One stream's way out. Answers go first; then those who have frames take turns, so that one room's history does not
@@ -45,8 +27,13 @@ export class Pump {
   private isScheduled = false;
   private isClosed = false;
 
-  constructor(private readonly deps: PumpDeps) {
-    deps.wire.onWritten = () => this.run();
+  /** @param onAnswered called when answers went out */
+  constructor(
+    private readonly call: DirectCall,
+    private readonly takeTurn: TakeTurn,
+    private readonly onAnswered: () => void,
+  ) {
+    call.onWritten = () => this.run();
   }
 
   get answersWaiting(): number {
@@ -55,13 +42,13 @@ export class Pump {
 
   /** Whether a frame can be written now. */
   get hasRoom(): boolean {
-    return !this.isClosed && this.deps.wire.queuedBytes < MAX_QUEUED_BYTES;
+    return !this.isClosed && this.call.queuedBytes < MAX_QUEUED_BYTES;
   }
 
   write(frame: Frame): void {
     if (this.isClosed) return;
     this.lastWriteAt = performance.now();
-    this.deps.wire.write(frame);
+    this.call.write(frame);
   }
 
   answer(answer: Answer): void {
@@ -85,7 +72,7 @@ export class Pump {
 
   close(): void {
     this.isClosed = true;
-    this.deps.wire.onWritten = undefined;
+    this.call.onWritten = undefined;
     this.answers.length = 0;
     this.turns.clear();
   }
@@ -105,7 +92,7 @@ export class Pump {
       this.writeAnswers();
       if (!this.isServing) this.serveTurns();
     } catch (error) {
-      this.deps.onError(error);
+      this.call.fail(error);
     }
   }
 
@@ -114,7 +101,7 @@ export class Pump {
     while (this.hasRoom && this.answers.length > 0) {
       for (const frame of [this.answers.shift()?.() ?? []].flat()) this.write(frame);
     }
-    this.deps.onAnswered();
+    this.onAnswered();
   }
 
   private serveTurns(): void {
@@ -129,13 +116,12 @@ export class Pump {
 
   /** It reads from the store: streams that do so without end take turns of the event loop. */
   private async waitFor(serving: Promise<void>): Promise<void> {
-    const { signal, takeTurn, onError } = this.deps;
     this.isServing = true;
     try {
       await serving;
-      if (this.turns.size > 0) await takeTurn(signal);
+      if (this.turns.size > 0) await this.takeTurn(this.call.signal);
     } catch (error) {
-      if (!this.isClosed) onError(error);
+      this.call.fail(error);
     } finally {
       this.isServing = false;
     }

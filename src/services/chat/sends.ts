@@ -1,23 +1,13 @@
 import type { Delivery } from '../../../gen/leat/v1/chat_service.js';
 import { notAMember } from '../../domain/chat/chat-errors.js';
 import { appendMessage, messageIdOf, placeOf } from '../../domain/chat/message.js';
-import type { EventLimits } from '../../domain/events/event-limits.js';
-import type { AppendEvents, Store } from '../../store/store.js';
+import type { DirectCall } from '../../middleware/call-context.js';
+import type { AppendEvents } from '../../store/store.js';
 import type { EncodedSend } from './chat-codec.js';
+import type { ChatRooms } from './chat-rooms.js';
 import { encodeFrame } from './frames.js';
 import { encodeProblem } from './problems.js';
 import type { Pump } from './pump.js';
-
-export interface SendsDeps {
-  readonly store: Store;
-  readonly limits: EventLimits;
-  readonly caller: string;
-  readonly pump: Pump;
-  readonly signal: AbortSignal;
-  readonly onError: (error: unknown) => void;
-  /** One more was answered. */
-  readonly onSettled: () => void;
-}
 
 /**
  * Hands the sends of one stream to the store, pipelined and in order, and tells what became of them. One that fails
@@ -28,7 +18,13 @@ export class Sends {
   private untoldCount = 0;
   private readonly untold = new Map<string, Delivery[]>();
 
-  constructor(private readonly deps: SendsDeps) {}
+  /** @param onSettled called when one more was answered */
+  constructor(
+    private readonly chat: Pick<ChatRooms, 'store' | 'limits'>,
+    private readonly call: DirectCall,
+    private readonly pump: Pump,
+    private readonly onSettled: () => void,
+  ) {}
 
   /** Sends that the member was not told of yet. */
   get waiting(): number {
@@ -37,28 +33,28 @@ export class Sends {
 
   /** Resolves when the store has taken it; the store's order is that of the calls. */
   async add({ room, message }: EncodedSend, isMember: boolean): Promise<void> {
-    const { caller, limits, pump, signal, store } = this.deps;
+    const { limits, store } = this.chat;
     const messageId = messageIdOf(message);
     const refuse = (error: unknown) => {
       const problem = encodeProblem(room, error, { $case: 'messageId', value: messageId });
-      pump.answer(() => problem);
+      this.pump.answer(() => problem);
     };
     if (!isMember) return refuse(notAMember(room));
     let append: AppendEvents;
     try {
-      append = appendMessage(room, message, caller, limits);
+      append = appendMessage(room, message, this.call.caller, limits);
     } catch (error) {
       return refuse(error);
     }
-    const reserved = await store.room(append.events.bytes.length, signal);
+    const reserved = await store.room(append.events.bytes.length, this.call.signal);
     this.inFlight++;
     store
       .write([append], { room: reserved })
       .then(([result]) => this.deliver(room, { messageId, ...placeOf(result) }), refuse)
-      .catch(this.deps.onError)
+      .catch((error: unknown) => this.call.fail(error))
       .finally(() => {
         this.inFlight--;
-        this.deps.onSettled();
+        this.onSettled();
       });
   }
 
@@ -68,7 +64,7 @@ export class Sends {
     if (together) return void together.push(delivery);
     const deliveries = [delivery];
     this.untold.set(room, deliveries);
-    this.deps.pump.answer(() => {
+    this.pump.answer(() => {
       this.untold.delete(room);
       this.untoldCount -= deliveries.length;
       return encodeFrame({ $case: 'delivered', value: { room, deliveries } });
