@@ -33,7 +33,10 @@ export interface ByteWriter {
   write(pieces: readonly Uint8Array[]): Promise<void>;
   /** Whether these bytes stand at `offset`; all that was given to `write` before counts. */
   isSame(offset: number, bytes: Uint8Array): Promise<boolean>;
-  /** Resolves when all that was given to `write` before survives a crash of the machine. */
+  /**
+   * Resolves when all that was given to `write` before survives a crash of the machine. Once it has failed it always
+   * does: only what was synced before is known to be there.
+   */
   sync(): Promise<void>;
   /** Of the whole file, as it is when all that was given to `write` before is written. */
   digest(): Promise<ByteDigest>;

@@ -277,6 +277,20 @@ describe('UploadChunks', () => {
     expect((await downloadAll(leat, { blobId: id })).equals(content)).toBe(true);
   });
 
+  it('lets nobody end a stream of an upload who may not take it over', async () => {
+    const id = freshId();
+    const content = randomBytes(10_000);
+    const stream = openUpload(leat, as('ada'));
+    stream.send(startFrame(id));
+    await stream.received(id, leat);
+    const differs = { code: Status.ALREADY_EXISTS, reason: 'UPLOAD_DIFFERS' };
+    expect(await failureOf(sendFrames(leat, [startFrame(id)], as('bob')))).toMatchObject(differs);
+    expect(await failureOf(sendFrames(leat, [startFrame(id, { name: 'x' })], as('ada')))).toMatchObject(differs);
+    stream.send(...chunkFrames(content), finishFrame(content));
+    stream.end();
+    expect(await stream.answer).toMatchObject({ blob: { author: 'ada', size: 10_000n } });
+  });
+
   it('tells true progress while it goes on', async () => {
     const id = freshId();
     const stream = openUpload(leat);

@@ -27,7 +27,8 @@ export async function startUpload(
     const blob = await store.blob(start.uploadId);
     if (blob) return openFinished(deps, blob, start, caller, signal);
     const known = await store.upload(start.uploadId);
-    await check(deps, start, caller, known);
+    checkSameStart(known, start, caller);
+    await checkRoom(deps, start, known);
     try {
       const upload = await claim(deps, start, caller, known?.epoch ?? 0);
       return createUploadSession(deps, upload, await bytes.openWriter(upload.fileId, upload.committedSize), signal);
@@ -55,16 +56,18 @@ async function claim({ store, limits, now }: SessionDeps, start: Start, author: 
   return upload;
 }
 
-async function check(
+/** Throws UPLOAD_DIFFERS unless the upload, if it is known, is the caller's, who starts it as at first. */
+export function checkSameStart(known: StoredUpload | undefined, start: Start, caller: string): void {
+  if (known && known.author !== caller) throw uploadDiffers(start.uploadId, 'was started by another caller');
+  const difference = known && differenceOf(decodeStart(known), start);
+  if (difference !== undefined) throw uploadDiffers(start.uploadId, difference);
+}
+
+async function checkRoom(
   { bytes, limits }: SessionDeps,
-  start: Start,
-  caller: string,
+  { uploadId, size = 0 }: Start,
   known: StoredUpload | undefined,
 ): Promise<void> {
-  const { uploadId, size = 0 } = start;
-  if (known && known.author !== caller) throw uploadDiffers(uploadId, 'was started by another caller');
-  const difference = known && differenceOf(decodeStart(known), start);
-  if (difference !== undefined) throw uploadDiffers(uploadId, difference);
   if (size > limits.maxBytes) throw uploadTooLarge(uploadId, limits.maxBytes);
   const needed = Math.max(size - (known?.committedSize ?? 0), 0);
   if ((await bytes.freeBytes()) < limits.minFreeBytes + needed) throw diskTooFull(needed);

@@ -5,7 +5,7 @@ import type { StoredUpload } from '../../store/files.js';
 import { decodeBlob } from '../blobs/blob-record.js';
 import { isDomainError } from '../errors.js';
 import { createKeyedLock } from '../keyed-lock.js';
-import { startUpload } from './start-upload.js';
+import { checkSameStart, startUpload } from './start-upload.js';
 import { uploadCancelled, uploadComplete, uploadFenced, uploadNotFound } from './upload-errors.js';
 import { completeUpload, partialUpload } from './upload-record.js';
 import type { FilesPage, Start } from './upload-requests.js';
@@ -49,6 +49,8 @@ export function createUploadDirectory(deps: SessionDeps): UploadDirectory {
 
   async function open(start: Start, { caller, signal }: Call): Promise<UploadSession> {
     const { uploadId } = start;
+    // Before the stream that has it is ended: only who may take it over ends it.
+    checkSameStart(await store.upload(uploadId), start, caller);
     await endSession(uploadId, uploadFenced(uploadId));
     throwIfAborted(signal);
     const session = await startUpload(deps, start, caller, signal);

@@ -130,6 +130,8 @@ export function createWriteBehind({ writer, budget, size, advance, onFailure }: 
   function startTimer(): void {
     if (failure || isEnding) return;
     timer ??= setTimeout(() => {
+      // If a sync is under way, the end of that starts it anew.
+      timer = undefined;
       flush();
       persistSoon();
     }, SYNC_MS);

@@ -1,6 +1,7 @@
-import { closeSync, fsync, fsyncSync, openSync } from 'node:fs';
+import { closeSync, fsync, fsyncSync, open, openSync } from 'node:fs';
 import { promisify } from 'node:util';
 
+const openFile = promisify(open);
 const syncFile = promisify(fsync);
 
 /** Makes what was created in a directory survive a crash of the machine; one sync serves all that wait for it. */
@@ -23,17 +24,25 @@ export class DirectorySync {
   }
 
   private async sync(): Promise<void> {
+    // What is created from now on may be missed.
     this.isSynced = true;
-    const descriptor = openSync(this.directory, 'r');
     try {
-      await syncFile(descriptor);
+      await syncOnce(this.directory);
     } catch (error) {
       this.isSynced = false;
       throw error;
     } finally {
-      closeSync(descriptor);
       this.running = undefined;
     }
+  }
+}
+
+async function syncOnce(directory: string): Promise<void> {
+  const descriptor = await openFile(directory, 'r');
+  try {
+    await syncFile(descriptor);
+  } finally {
+    closeSync(descriptor);
   }
 }
 

@@ -37,7 +37,8 @@ export async function openFileByteStore({ dataDir, onFatal = rethrow }: FileByte
       }),
     remove: (fileId) => unlessMissing(() => unlink(pathOf(fileId))),
     async *list() {
-      for await (const { name } of await opendir(directory)) yield name;
+      // Nothing else is ours: where a disk is mounted, there may be a "lost+found".
+      for await (const entry of await opendir(directory)) if (entry.isFile()) yield entry.name;
     },
     async freeBytes() {
       const { bavail, bsize } = await statfs(directory);

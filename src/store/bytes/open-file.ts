@@ -31,6 +31,8 @@ export class OpenFile {
   private isClosed = false;
   /** Nothing is written behind a gap. */
   private writeError: Error | undefined;
+  /** The system may have dropped what it could not sync, and tells that only once. */
+  private syncError: Error | undefined;
 
   private constructor(
     private readonly fileId: string,
@@ -77,12 +79,19 @@ export class OpenFile {
 
   /** A new file is in its directory for good before anything in it counts. */
   sync(): Promise<void> {
-    const synced = this.shared.syncs.run(async () => {
-      await this.shared.directory.done();
-      await syncData(this.descriptor);
-    });
+    const synced = this.shared.syncs.run(() => this.syncOnce());
     this.syncing = Promise.allSettled([this.syncing, synced]);
     return synced;
+  }
+
+  private async syncOnce(): Promise<void> {
+    if (this.syncError) throw this.syncError;
+    try {
+      await this.shared.directory.done();
+      await syncData(this.descriptor);
+    } catch (error) {
+      throw (this.syncError = error as Error);
+    }
   }
 
   async digest(): Promise<ByteDigest> {

@@ -120,4 +120,20 @@ describe('writing behind', () => {
     // What the disk has is still held.
     expect(isFree()).toBe(false);
   });
+
+  it('makes durable what came during a slow sync, also if nothing comes afterwards', async () => {
+    let syncs = 0;
+    let endFirst: () => void = () => undefined;
+    const { behind, log } = createDisk({
+      sync: () => (++syncs === 1 ? new Promise<void>((resolve) => (endFirst = resolve)) : Promise.resolve()),
+    });
+    await behind.add(Buffer.alloc(8 * MIB), signal);
+    await until(() => syncs === 1);
+    await behind.add(Buffer.alloc(1), signal);
+    // It is handed over when its time has come, while the sync is still under way.
+    await until(() => log.includes('write 1'));
+    endFirst();
+    await until(() => log.includes(`advance ${8 * MIB + 1}`));
+    behind.stop();
+  });
 });
