@@ -7,7 +7,7 @@ import type {
   ListBlobsRequest,
 } from '../../gen/leat/v1/blob_service.js';
 import type { BlobDirectory, OpenBlob } from '../domain/blobs/blob-directory.js';
-import { endOf, pagesOf, readPage } from '../domain/blobs/blob-download.js';
+import { createPageReader, endOf } from '../domain/blobs/blob-download.js';
 import {
   type BlobRange,
   readDeleteBlob,
@@ -60,9 +60,11 @@ async function* send(opened: OpenBlob, range: BlobRange, { outbox }: Context): A
   const { blob, signal } = opened;
   const end = endOf(blob, range);
   yield plainFrame({ $case: 'blob', value: blob });
-  for (const page of pagesOf(opened, range)) {
-    yield chunkFrame(await abortable(signal, readPage(opened, page)));
-    // Only now is the next page read: a reader who stops holds what is on its way to the socket and nothing else.
+  const pages = createPageReader(opened, range);
+  while (!pages.isDone) {
+    // Not in a variable: whoever waits below holds no page.
+    yield chunkFrame(await abortable(signal, pages.take()));
+    // Only now is more read: a reader who stops holds what is on its way to the socket, and little else.
     await outbox.waitUntilBelow(opened.share.pagesAhead, signal);
   }
   yield plainFrame({ $case: 'end', value: { offset: BigInt(end), sha256: blob.sha256 } });

@@ -17,19 +17,21 @@ const MAX_PAGE_BYTES = 4 * CHECKSUM_BYTES;
 /** What all downloads together should hold for clients that do not read. */
 const ALL_PAGES_BYTES = 32 * 1024 * 1024;
 
+const MAX_PAGES_AHEAD = 4;
+
 /** What one download may hold for a client that does not read. */
 export interface DownloadShare {
   readonly pageBytes: number;
-  /** Pages that may wait in this process: if there are two, one follows the other at once. */
+  /** Pages that may wait for the socket. If there are several, the next one is read meanwhile. */
   readonly pagesAhead: number;
 }
 
 /** The share of each of so many downloads: the more there are, the smaller, down to one page of one checksum. */
 export function shareOf(downloads: number): DownloadShare {
   const bytes = ALL_PAGES_BYTES / downloads;
-  if (bytes >= 2 * MAX_PAGE_BYTES) return { pageBytes: MAX_PAGE_BYTES, pagesAhead: 2 };
-  const checksums = Math.floor(Math.min(bytes, MAX_PAGE_BYTES) / CHECKSUM_BYTES);
-  return { pageBytes: Math.max(checksums, 1) * CHECKSUM_BYTES, pagesAhead: 1 };
+  const checksums = Math.max(Math.floor(Math.min(bytes, MAX_PAGE_BYTES) / CHECKSUM_BYTES), 1);
+  const pagesAhead = Math.min(Math.max(Math.floor(bytes / (2 * MAX_PAGE_BYTES)), 1), MAX_PAGES_AHEAD);
+  return { pageBytes: checksums * CHECKSUM_BYTES, pagesAhead };
 }
 
 export interface BlobBytes {
@@ -41,13 +43,13 @@ export interface BlobBytes {
   readonly share: DownloadShare;
 }
 
-export interface PageRange {
+interface PageRange {
   readonly start: number;
   readonly end: number;
 }
 
 /** The pages that a range comes in; but for the first and the last they are whole. Errors: as `endOf`. */
-export function* pagesOf(bytes: BlobBytes, range: BlobRange): Generator<PageRange, void, undefined> {
+function* pagesOf(bytes: BlobBytes, range: BlobRange): Generator<PageRange, void, undefined> {
   const end = endOf(bytes.blob, range);
   for (let start = range.offset; start < end;) {
     const { pageBytes } = bytes.share;
@@ -55,6 +57,40 @@ export function* pagesOf(bytes: BlobBytes, range: BlobRange): Generator<PageRang
     yield { start, end: next };
     start = next;
   }
+}
+
+/**
+ * Reads the pages of a range in order: one ahead of whoever takes them, while there are few downloads. It holds nothing
+ * of a page that was taken.
+ */
+export function createPageReader(bytes: BlobBytes, range: BlobRange) {
+  const ranges = pagesOf(bytes, range);
+  let next = ranges.next();
+  let ahead: Promise<BlobPage> | undefined;
+
+  function readOn(): Promise<BlobPage> | undefined {
+    if (next.done) return undefined;
+    const page = readPage(bytes, next.value);
+    next = ranges.next();
+    page.catch(() => undefined); // Told to who takes it; nobody may.
+    return page;
+  }
+
+  return {
+    /** The next page; there must be one. */
+    async take(): Promise<BlobPage> {
+      const taken = ahead ?? readOn();
+      ahead = undefined;
+      const page = await taken;
+      if (!page) throw new Error('there is no further page');
+      if (bytes.share.pagesAhead > 1) ahead = readOn();
+      return page;
+    },
+    /** Whether every page was taken. */
+    get isDone() {
+      return next.done === true && !ahead;
+    },
+  };
 }
 
 /** Where a range ends. Errors: `out-of-range` OFFSET_BEYOND_END {size}. */
@@ -67,7 +103,7 @@ export function endOf({ blobId, size }: Blob, { offset, length = Infinity }: Blo
  * Reads a page and checks what is read.
  * Errors: `data-loss` CHECKSUM_MISMATCH {first_offset, last_offset}, STORE_DAMAGED.
  */
-export async function readPage(bytes: BlobBytes, { start, end }: PageRange): Promise<BlobPage> {
+async function readPage(bytes: BlobBytes, { start, end }: PageRange): Promise<BlobPage> {
   // Checksums are of whole pieces, so more may have to be read than is sent.
   const from = start - (start % CHECKSUM_BYTES);
   const to = Math.min(Math.ceil(end / CHECKSUM_BYTES) * CHECKSUM_BYTES, Number(bytes.blob.size));
