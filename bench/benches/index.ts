@@ -1,7 +1,9 @@
 import type { Bench } from '../harness/bench.js';
 import { append } from './append.js';
 import { download } from './download.js';
+import { echo } from './echo.js';
 import { fanout } from './fanout.js';
+import { idle } from './idle.js';
 import { loop } from './loop.js';
 import { memory } from './memory.js';
 import { publish } from './publish.js';
@@ -24,4 +26,6 @@ export const benches: readonly Bench[] = [
   memory,
   loop,
   fanout,
+  echo,
+  idle,
 ];

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { type Socket, connect } from 'node:net';
-import { ChatRequest, type DeepPartial } from '../../gen/leat/v1/chat_service.js';
-import { frame } from './events.js';
+import { chatFrame, openingFrames } from './chat-frames.js';
 import { type Members, textOf } from './members.js';
 import { createReceiver } from './received.js';
 
@@ -53,10 +52,8 @@ export async function openHttp2Members(port: number, count: number, connections:
     socket.write(Buffer.concat([PREFACE, openWindows()]));
     for (let index = 0; index < streams; index++) {
       const stream = 1 + 2 * index;
-      const hello = chatFrame({ $case: 'hello', value: { sessionId: `${first + index}` } });
-      const join = chatFrame({ $case: 'join', value: { room } });
       socket.write(http2Frame(HEADERS, END_HEADERS, stream, requestHeaders()));
-      socket.write(http2Frame(DATA, 0, stream, Buffer.concat([hello, join])));
+      socket.write(http2Frame(DATA, 0, stream, openingFrames(`${first + index}`, room)));
     }
   }
 
@@ -129,10 +126,6 @@ function skipVarint(bytes: Buffer, start: number): number {
   let at = start;
   while ((bytes[at++] ?? 0) >= 0x80);
   return at;
-}
-
-function chatFrame(request: DeepPartial<ChatRequest['frame']>): Buffer {
-  return frame(ChatRequest.encode(ChatRequest.fromPartial({ frame: request })).finish());
 }
 
 function http2Frame(type: number, flags: number, stream: number, payload: Uint8Array): Buffer {

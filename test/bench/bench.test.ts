@@ -16,7 +16,7 @@ async function bench(...args: string[]) {
 }
 
 /** The others take longer: LEAT_LONG=1 runs them too. */
-const short = ['append', 'publish', 'loop', 'unary', 'upload', 'download', 'rtt'];
+const short = ['append', 'publish', 'loop', 'unary', 'upload', 'download', 'rtt', 'echo', 'fanout'];
 
 const spread = { median: expect.any(Number), min: expect.any(Number), max: expect.any(Number) };
 
