@@ -53,6 +53,8 @@ export function createDeadlines<T>(
     const current = Math.floor(now() / TICK_MS);
     for (const tick of [...ticks.keys()].filter((tick) => tick <= current)) {
       for (const item of [...(ticks.get(tick) ?? [])]) {
+        // One before it may have cleared it, or set it again.
+        if (tickOf.get(item) !== tick) continue;
         clear(item);
         onDue(item);
       }

@@ -29,10 +29,11 @@ export class LatestLog<V> {
   private oldest: Node<V> | undefined;
   private newest: Node<V> | undefined;
   private forgottenTo = 0;
+  private lastVersion = 0;
 
   /** Of the last change; 0 if there was none. */
   get version(): number {
-    return this.newest?.version ?? this.forgottenTo;
+    return this.lastVersion;
   }
 
   /** A reader below it may have missed a removal, and has to begin again at 0. */
@@ -75,7 +76,7 @@ export class LatestLog<V> {
   }
 
   private append(key: string, value: V, isRemoved: boolean): Node<V> {
-    const version = this.version + 1;
+    const version = ++this.lastVersion;
     const before = this.nodes.get(key);
     if (before) this.unlink(before);
     const node: Node<V> = { key, version, value, isRemoved, older: this.newest, newer: undefined };

@@ -37,6 +37,24 @@ function stateOf(stream: ChatStream, room: string): Record<string, string> {
 }
 
 describe('live state', () => {
+  it('is told to the end to those who come after many removals', async () => {
+    await using ada = open();
+    const room = freshRoom();
+    await ada.join(room);
+    for (const key of ['a', 'b', 'c']) setState(ada, room, key, 'x'.repeat(40_000));
+    // So many that they are forgotten once all who are there know of them.
+    for (let round = 0; round < 3; round++) {
+      for (let key = 0; key < 64; key++) setState(ada, room, `k${key}`, 'v');
+      for (let key = 0; key < 64; key++) setState(ada, room, `k${key}`, undefined);
+      await ada.settle();
+    }
+    await using eve = open();
+    await eve.join(room);
+    await eve.take('state', ({ entries }) => entries.some(({ key }) => key === 'c'));
+    await eve.settle();
+    expect(eve.all('joined')).toHaveLength(1);
+  });
+
   it('is the newest value of each key, for those who come later too', async () => {
     await using ada = open();
     await using bob = open();

@@ -5,7 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Status, createChannel, createClientFactory } from 'nice-grpc';
 import { ChatServiceDefinition } from '../../gen/leat/v1/chat_service.js';
 import { readCallError } from '../support/call-error.js';
-import { openChat } from '../support/chat-stream.js';
+import { type ChatStream, openChat } from '../support/chat-stream.js';
 import { startCuttingProxy } from '../support/cutting-proxy.js';
 import { startLeat } from '../support/leat-server.js';
 
@@ -25,6 +25,20 @@ async function openCuttable(port: number) {
       await proxy[Symbol.asyncDispose]();
     },
   };
+}
+
+/** The live state that one who read all frames knows. */
+function shownTo({ frames }: ChatStream): string[] {
+  const known = new Set<string>();
+  for (const { $case, value } of frames) {
+    if ($case === 'joined') known.clear();
+    const entries = $case === 'joined' ? value.state : $case === 'state' ? value.entries : [];
+    for (const entry of entries) {
+      if (entry.value) known.add(`${entry.memberId} ${entry.key}`);
+      else known.delete(`${entry.memberId} ${entry.key}`);
+    }
+  }
+  return [...known];
 }
 
 describe('a member whose connection is cut', () => {
@@ -67,6 +81,32 @@ describe('a member whose connection is cut', () => {
       expect(await leat.chat.getRoom({ room: ROOM })).toMatchObject({ room: { memberCount: 1 } });
     },
   );
+
+  it('is gone with all it showed, also where more went at once than is remembered', async () => {
+    await using leat = await startLeat({ 'chat-grace-period': '0s' });
+    await using cuttable = await openCuttable(leat.grpcPort);
+    await using ada = openChat(leat.chat);
+    await ada.join(ROOM);
+    const others = Array.from({ length: 12 }, (_none, index) => openChat(cuttable.client, { user: `bob${index}` }));
+    for (const other of others) {
+      await other.join(ROOM);
+      for (let key = 0; key < 100; key++) {
+        other.send({ $case: 'setState', value: { room: ROOM, key: `k${key}`, value: Buffer.from('v') } });
+      }
+      await other.settle();
+    }
+    await ada.settle();
+    cuttable.proxy.cutNow();
+    await Promise.all(others.map((other) => other.ended));
+    await using eve = openChat(leat.chat, { user: 'eve' });
+    await eve.join(ROOM);
+    const sees = (members: readonly { readonly user: string }[]) => members.some(({ user }) => user === 'eve');
+    await Promise.race([
+      ada.take('presence', ({ joined }) => sees(joined)),
+      ada.take('joined', ({ members }) => sees(members)),
+    ]);
+    expect(shownTo(ada)).toEqual([]);
+  });
 
   it('leaves, when it comes back, the rooms that it does not join again', async () => {
     await using leat = await startLeat({ 'chat-grace-period': SHORT });

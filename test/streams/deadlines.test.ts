@@ -55,4 +55,19 @@ describe('createDeadlines', () => {
     jest.advanceTimersByTime(10_000);
     expect([count, deadlines.size]).toEqual([3, 0]);
   });
+
+  it('does not call for what was cleared, or set again, by an item before it', () => {
+    const due: string[] = [];
+    const deadlines = createDeadlines<string>((item) => {
+      due.push(item);
+      if (item !== 'first') return;
+      deadlines.clear('cleared');
+      deadlines.set('set again', 1_000);
+    });
+    for (const item of ['first', 'cleared', 'set again']) deadlines.set(item, 100);
+    jest.advanceTimersByTime(500);
+    expect(due).toEqual(['first']);
+    jest.advanceTimersByTime(1_000);
+    expect(due).toEqual(['first', 'set again']);
+  });
 });

@@ -85,4 +85,15 @@ describe('LatestLog', () => {
     log.set('c', 5);
     expect(log.after(4)).toMatchObject({ key: 'c', version: 5 });
   });
+
+  it('never counts backwards, also when the newest that happened is forgotten', () => {
+    const log = new LatestLog<number>();
+    log.set('stays', 1);
+    log.set('goes', 2);
+    log.remove('goes', 3);
+    log.forget(log.version);
+    expect(log.version).toBe(3);
+    log.set('new', 4);
+    expect(log.after(3)).toMatchObject({ key: 'new', version: 4 });
+  });
 });

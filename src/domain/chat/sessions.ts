@@ -55,8 +55,8 @@ export function createSessions({ epoch, graceMs, rooms, liveState }: SessionDeps
   function abandonAll(session: Session): void {
     const goneAt = performance.now() + graceMs;
     for (const seat of session.seats.values()) seat.goneAt ??= goneAt;
-    if (graceMs === 0) giveUpDue(session);
-    else if (session.seats.size > 0) expiries.set(session, graceMs);
+    // Some may be waiting since an earlier cut: their time does not begin again.
+    giveUpDue(session);
   }
 
   function giveUpDue(session: Session): void {

@@ -80,6 +80,8 @@ function collect(
     const of = subjectOf(fact);
     onlyOf = onlyOf === null || onlyOf === of ? of : undefined;
   }
+  // What was removed and forgotten stands nowhere, and is read all the same.
+  if (!entry) to = room.log.version;
   return { runs, to, isLast: entry === undefined, onlyOf: onlyOf ?? undefined };
 }
 

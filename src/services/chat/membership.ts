@@ -27,6 +27,8 @@ export class Membership implements Turn {
   private told: Exclude<ReaderState, 'complete'> | undefined;
   private readTo: number;
   private factsTo = 0;
+  /** What was removed before RoomJoined was never told to it. */
+  private begunAt = 0;
   /** RoomJoined was written; what follows is change. */
   private isIn = false;
   private isOver = false;
@@ -49,6 +51,7 @@ export class Membership implements Turn {
     const page = readSnapshot(this.seat.room, { memberId, head: this.feed.head });
     if (this.isOver) return page.frames;
     this.factsTo = page.to;
+    this.begunAt = this.seat.room.log.version;
     this.isIn = true;
     this.pump.ask(this);
     return page.frames;
@@ -70,7 +73,7 @@ export class Membership implements Turn {
   /** As `takeMessages`, of who is there. */
   takeFacts(from: number, page: FactsPage): void {
     if (!this.isIn || this.factsTo >= page.to) return;
-    if (this.factsTo === from && this.isReady) this.tellFacts(page);
+    if (this.factsTo === from && this.isReady && !this.hasMissed) this.tellFacts(page);
     else this.pump.ask(this);
   }
 
@@ -86,7 +89,7 @@ export class Membership implements Turn {
 
   serve(): Promise<void> | undefined {
     if (!this.isIn) return undefined;
-    if (this.factsTo < this.seat.room.log.firstVersion) return this.beginAgain();
+    if (this.hasMissed) return this.beginAgain();
     if (this.factsTo < this.seat.room.log.version) this.tellFacts(this.feed.facts(this.factsTo));
     // At the head, as far as is known: what is new will wake it.
     const isAtHead = this.told === 'live' && this.readTo >= this.feed.head;
@@ -95,6 +98,11 @@ export class Membership implements Turn {
 
   private get isReady(): boolean {
     return this.pump.hasRoom && !this.pump.isWaiting(this);
+  }
+
+  /** A removal was forgotten before it was told of it. */
+  private get hasMissed(): boolean {
+    return Math.max(this.factsTo, this.begunAt) < this.seat.room.log.firstVersion;
   }
 
   /** It was away for longer than removals are remembered. */
