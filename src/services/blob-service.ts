@@ -16,7 +16,7 @@ import {
   readListBlobs,
 } from '../domain/blobs/blob-requests.js';
 import type { LeatCallContext } from '../middleware/call-context.js';
-import { chunkFrame, type DownloadFrame, plainFrame } from './chunk-codec.js';
+import { chunkFrame, chunkHeadSize, type DownloadFrame, plainFrame } from './chunk-codec.js';
 
 export interface BlobServiceDeps {
   readonly blobs: BlobDirectory;
@@ -60,7 +60,7 @@ async function* send(opened: OpenBlob, range: BlobRange, { outbox }: Context): A
   const { blob, signal } = opened;
   const end = endOf(blob, range);
   yield plainFrame({ $case: 'blob', value: blob });
-  const pages = createPageReader(opened, range);
+  const pages = createPageReader(opened, range, chunkHeadSize);
   while (!pages.isDone) {
     // Not in a variable: whoever waits below holds no page.
     yield chunkFrame(await abortable(signal, pages.take()));

@@ -16,7 +16,7 @@ const NO_PAGE: BlobPage = { offset: 0, data: new Uint8Array(), crc32c: 0 };
 
 /**
  * A chunk. It lets go of the page when it is written: whoever still holds the frame, while the client does not read,
- * holds nothing. The bytes are copied once, into memory that the response has to itself.
+ * holds nothing. A page with room for `chunkHeadSize` before its bytes is not copied; another one is, once.
  */
 export function chunkFrame(page: BlobPage): DownloadFrame {
   let held = page;
@@ -34,18 +34,37 @@ export function plainFrame(frame: DownloadBlobResponse['frame']): DownloadFrame 
   return { take: () => DownloadBlobResponse.encode({ frame }).finish() };
 }
 
+/** Bytes of a chunk before its data. */
+export function chunkHeadSize(offset: number, length: number): number {
+  const size = messageSize(offset, length);
+  return 1 + varintSize(size) + size - length;
+}
+
+/** Of the BlobChunk. */
+function messageSize(offset: number, length: number): number {
+  return 1 + varintSize(offset) + 5 + 1 + varintSize(length) + length;
+}
+
 function encodePage({ offset, data, crc32c }: BlobPage): Uint8Array {
-  const size = 1 + varintSize(offset) + 5 + 1 + varintSize(data.length) + data.length;
-  const bytes = Buffer.allocUnsafeSlow(1 + varintSize(size) + size);
+  const headSize = chunkHeadSize(offset, data.length);
+  const bytes = withRoom(data, headSize);
   let at = 0;
   bytes[at++] = CHUNK;
-  at = writeVarint(bytes, at, size);
+  at = writeVarint(bytes, at, messageSize(offset, data.length));
   bytes[at++] = OFFSET;
   at = writeVarint(bytes, at, offset);
   bytes[at++] = CRC32C;
   at = bytes.writeUInt32LE(crc32c, at);
   bytes[at++] = DATA;
-  at = writeVarint(bytes, at, data.length);
-  bytes.set(data, at);
+  writeVarint(bytes, at, data.length);
+  return bytes;
+}
+
+/** Memory with room for the head and then the data: that of the data itself, if it was made so, or a copy. */
+function withRoom(data: Uint8Array, headSize: number): Buffer {
+  const { buffer, byteOffset, byteLength } = data;
+  if (byteOffset === headSize && buffer.byteLength === headSize + byteLength) return Buffer.from(buffer);
+  const bytes = Buffer.allocUnsafeSlow(headSize + byteLength);
+  bytes.set(data, headSize);
   return bytes;
 }

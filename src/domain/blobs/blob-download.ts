@@ -63,14 +63,14 @@ function* pagesOf(bytes: BlobBytes, range: BlobRange): Generator<PageRange, void
  * Reads the pages of a range in order: one ahead of whoever takes them, while there are few downloads. It holds nothing
  * of a page that was taken.
  */
-export function createPageReader(bytes: BlobBytes, range: BlobRange) {
+export function createPageReader(bytes: BlobBytes, range: BlobRange, roomFor: RoomFor = () => 0) {
   const ranges = pagesOf(bytes, range);
   let next = ranges.next();
   let ahead: Promise<BlobPage> | undefined;
 
   function readOn(): Promise<BlobPage> | undefined {
     if (next.done) return undefined;
-    const page = readPage(bytes, next.value);
+    const page = readPage(bytes, next.value, roomFor);
     next = ranges.next();
     page.catch(() => undefined); // Told to who takes it; nobody may.
     return page;
@@ -99,15 +99,20 @@ export function endOf({ blobId, size }: Blob, { offset, length = Infinity }: Blo
   return Math.min(Number(size), offset + length);
 }
 
+/** Bytes that are to be free in memory before those of a page, for what will be written there. */
+export type RoomFor = (offset: number, length: number) => number;
+
 /**
  * Reads a page and checks what is read.
  * Errors: `data-loss` CHECKSUM_MISMATCH {first_offset, last_offset}, STORE_DAMAGED.
  */
-async function readPage(bytes: BlobBytes, { start, end }: PageRange): Promise<BlobPage> {
+async function readPage(bytes: BlobBytes, { start, end }: PageRange, roomFor: RoomFor): Promise<BlobPage> {
   // Checksums are of whole pieces, so more may have to be read than is sent.
   const from = start - (start % CHECKSUM_BYTES);
   const to = Math.min(Math.ceil(end / CHECKSUM_BYTES) * CHECKSUM_BYTES, Number(bytes.blob.size));
-  const whole = Buffer.allocUnsafeSlow(to - from);
+  const room = from === start && to === end ? roomFor(start, end - start) : 0;
+  const memory = Buffer.allocUnsafeSlow(room + to - from);
+  const whole = memory.subarray(room);
   await bytes.reader.read(from, whole);
   check(bytes, whole, from);
   const data = whole.subarray(start - from, end - from);
