@@ -9,6 +9,7 @@ import { formatBytes } from './progress.js';
 const own: Readonly<Record<string, { readonly exitCode: number; readonly hint?: string }>> = {
   [clientReasons.sourceFailed]: { exitCode: exitCodes.usage },
   [clientReasons.targetFailed]: { exitCode: exitCodes.failed },
+  [clientReasons.targetBusy]: { exitCode: exitCodes.conflict },
   [clientReasons.targetExists]: { exitCode: exitCodes.conflict, hint: 'or replace it with --force' },
 };
 

@@ -102,7 +102,7 @@ export interface LeatClient {
    * as it is. A stream is written as fast as it takes it.
    *
    * Throws AbortError when `signal` aborts, and LeatError for what waiting does not mend: BLOB_NOT_FOUND, BLOB_DELETED,
-   * OFFSET_BEYOND_END, TARGET_EXISTS, TARGET_FAILED, CHECKSUM_MISMATCH, …
+   * OFFSET_BEYOND_END, TARGET_EXISTS, TARGET_BUSY, TARGET_FAILED, CHECKSUM_MISMATCH, …
    */
   download(blobId: string, sink: DownloadSink, options?: DownloadOptions): Promise<DownloadResult>;
   /** The same as an iterable of bytes, read 1 MiB ahead; leaving the loop ends the call. The last step checks the digest. */

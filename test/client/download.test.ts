@@ -1,7 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { truncate, writeFile } from 'node:fs/promises';
+import { truncate, utimes, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import path from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { Status } from 'nice-grpc';
@@ -162,6 +164,28 @@ describe('a file', () => {
     expect(existsSync(`${file}.part`)).toBe(false);
     await client.download('b', file, { overwrite: true });
     expect(readFileSync(file).equals(bytes)).toBe(true);
+  });
+
+  it('is written by one download at a time, and by the next one after a killed process', async () => {
+    const file = freshFile();
+    let other: Promise<unknown> | undefined;
+    const onProgress = () => void (other ??= failureOf(client.download('empty', file)));
+    await client.download('b', file, { onProgress });
+    expect(await other).toMatchObject({ reason: 'TARGET_BUSY' });
+    expect(readFileSync(file).equals(bytes)).toBe(true);
+    const { pid } = spawnSync(process.execPath, ['-e', ''], { stdio: 'ignore', timeout: 30_000 });
+    const locks = [`${pid} ${hostname()}\n`, '1 elsewhere\n'];
+    for (const lock of locks) {
+      const next = freshFile();
+      await writeFile(`${next}.part.lock`, lock);
+      if (lock.endsWith('elsewhere\n')) {
+        expect(await failureOf(client.download('b', next))).toMatchObject({ reason: 'TARGET_BUSY' });
+        await utimes(`${next}.part.lock`, 0, 0);
+      }
+      await client.download('b', next);
+      expect(readFileSync(next).equals(bytes)).toBe(true);
+      expect(existsSync(`${next}.part.lock`)).toBe(false);
+    }
   });
 
   it('goes on with the part that an earlier run left', async () => {

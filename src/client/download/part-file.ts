@@ -3,8 +3,8 @@ import { open, rename, type FileHandle } from 'node:fs/promises';
 import type { FileDigest } from '../file-digest.js';
 import { hashFile } from './hash-file.js';
 
-/** What is not whole yet is beside the file, under its name and this. */
-export const PART = '.part';
+/** What is not whole yet is beside the file, under its name and ".part". */
+export const partOf = (file: string) => `${file}.part`;
 
 /** A file that becomes another one when it is whole. */
 export interface PartFile {
@@ -21,7 +21,7 @@ export interface PartFile {
 
 /** FILE.part, for FILE; made if it is not there. */
 export async function openPartFile(file: string): Promise<PartFile> {
-  const part = `${file}${PART}`;
+  const part = partOf(file);
   const handle = await open(part, constants.O_RDWR | constants.O_CREAT);
   return {
     async keep(maxBytes, digest, signal) {

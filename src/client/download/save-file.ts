@@ -6,7 +6,8 @@ import type { DownloadProgress } from './download-options.js';
 import { isThere } from './existing-file.js';
 import { findBlob } from './find-blob.js';
 import { forEachChunk } from './for-each-chunk.js';
-import { openPartFile, type PartFile } from './part-file.js';
+import { openPartFile, partOf, type PartFile } from './part-file.js';
+import { lockPart } from './part-lock.js';
 import { readRange, type RangeOptions } from './read-range.js';
 import { targetFailed } from './target-failed.js';
 
@@ -29,22 +30,41 @@ export async function saveFile(
   const blob = await findBlob(blobs, range.blobId, options);
   const size = Number(blob.size);
   const isWhole = range.offset === 0 && range.length === undefined;
+  const isDone = () => isThere(file, isWhole ? blob : undefined, overwrite, signal);
+  const done = { blob, position: size, end: size, received: 0 };
   try {
-    if (await isThere(file, isWhole ? blob : undefined, overwrite, signal)) {
-      return { blob, position: size, end: size, received: 0 };
-    }
-    const part = await openPartFile(file);
+    if (await isDone()) return done;
+    const unlock = await lockPart(partOf(file));
     try {
-      const progress = isWhole
-        ? await saveWhole(blobs, part, range, size, options)
-        : await saveRange(blobs, part, range, options);
-      await part.complete();
-      return progress;
+      // Whoever had the lock may have made it.
+      if (await isDone()) return done;
+      return await savePart(blobs, file, range, isWhole ? size : undefined, options);
     } finally {
-      await part.close();
+      await unlock();
     }
   } catch (error) {
     throw targetFailed(error);
+  }
+}
+
+/** `size`: of the blob, if all of it is wanted. */
+async function savePart(
+  blobs: BlobClient,
+  file: string,
+  range: BlobRange,
+  size: number | undefined,
+  options: RangeOptions,
+): Promise<DownloadProgress> {
+  const part = await openPartFile(file);
+  try {
+    const progress =
+      size === undefined
+        ? await saveRange(blobs, part, range, options)
+        : await saveWhole(blobs, part, range, size, options);
+    await part.complete();
+    return progress;
+  } finally {
+    await part.close();
   }
 }
 
