@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { truncate, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -15,6 +16,7 @@ import {
   type DownloadSink,
   type LeatClient,
 } from '../../src/client/index.js';
+import { createByteWriter } from '../../src/client/download/write-to-stream.js';
 import { startCuttingProxy } from '../support/cutting-proxy.js';
 import { countOpen } from '../support/open-files.js';
 import { startLeat, type LeatServer } from '../support/leat-server.js';
@@ -288,6 +290,20 @@ describe('a reader that stops', () => {
     });
     const waitingWeb = client.download('b', stuckWeb, { signal: stopWeb.signal });
     await expect(waitingWeb).rejects.toMatchObject({ name: 'AbortError' });
+  });
+
+  it('that is a stream, and is closed when all is written but before it is ended, is a failure', async () => {
+    for (const ends of [true, false]) {
+      const stream = new Writable({ write: (_chunk, _encoding, done) => done() });
+      const writer = createByteWriter(stream, ends);
+      const signal = AbortSignal.timeout(10_000);
+      await writer.write(bytes, signal);
+      const closed = once(stream, 'close');
+      stream.destroy();
+      await closed;
+      await expect(writer.end(signal)).rejects.toThrow('closed before all was written');
+      writer.fail(undefined);
+    }
   });
 
   it('that is a stream sets the pace', async () => {

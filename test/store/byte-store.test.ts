@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { crc32c } from '@node-rs/crc32';
@@ -122,5 +122,10 @@ describe('a byte store', () => {
     truncateSync(pathOf('f'), 0);
     expect((await refusalOf(writer.digest())).is).toBe('data-loss STORE_DAMAGED');
     await writer.close();
+  });
+
+  it('says what is wrong if it cannot look at its disk', async () => {
+    rmSync(path.join(dir.path, 'files'), { recursive: true });
+    expect(await refusalOf(bytes.freeBytes())).toMatchObject({ is: 'unavailable STORE_UNREADABLE' });
   });
 });

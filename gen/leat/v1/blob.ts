@@ -16,7 +16,7 @@ export const protobufFileName = "leat/v1/blob.proto";
 export interface Blob {
   /** Of the upload that made it. */
   blobId: string;
-  /** A name for people. */
+  /** A name for people; nobody checked that it is fit for a path. */
   name: string;
   /** Media type. */
   contentType: string;

@@ -1073,8 +1073,8 @@ export const BlobServiceDefinition = {
     /**
      * Sends a blob or a range of it: the blob, chunks, end. A stream that ends without end was cut: call again with the
      * offset behind the last chunk. NOT_FOUND (reason BLOB_NOT_FOUND; BLOB_DELETED if it was deleted meanwhile),
-     * OUT_OF_RANGE (reason OFFSET_BEYOND_END, the size in the metadata as "size"), DATA_LOSS (reason CHECKSUM_MISMATCH)
-     * if what is stored is damaged.
+     * OUT_OF_RANGE (reason OFFSET_BEYOND_END, the size in the metadata as "size"), DATA_LOSS (reasons CHECKSUM_MISMATCH,
+     * STORE_DAMAGED) if what is stored is damaged.
      */
     downloadBlob: {
       name: "DownloadBlob",
@@ -1124,8 +1124,8 @@ export interface BlobServiceImplementation<CallContextExt = {}> {
   /**
    * Sends a blob or a range of it: the blob, chunks, end. A stream that ends without end was cut: call again with the
    * offset behind the last chunk. NOT_FOUND (reason BLOB_NOT_FOUND; BLOB_DELETED if it was deleted meanwhile),
-   * OUT_OF_RANGE (reason OFFSET_BEYOND_END, the size in the metadata as "size"), DATA_LOSS (reason CHECKSUM_MISMATCH)
-   * if what is stored is damaged.
+   * OUT_OF_RANGE (reason OFFSET_BEYOND_END, the size in the metadata as "size"), DATA_LOSS (reasons CHECKSUM_MISMATCH,
+   * STORE_DAMAGED) if what is stored is damaged.
    */
   downloadBlob(
     request: DownloadBlobRequest,
@@ -1152,8 +1152,8 @@ export interface BlobServiceClient<CallOptionsExt = {}> {
   /**
    * Sends a blob or a range of it: the blob, chunks, end. A stream that ends without end was cut: call again with the
    * offset behind the last chunk. NOT_FOUND (reason BLOB_NOT_FOUND; BLOB_DELETED if it was deleted meanwhile),
-   * OUT_OF_RANGE (reason OFFSET_BEYOND_END, the size in the metadata as "size"), DATA_LOSS (reason CHECKSUM_MISMATCH)
-   * if what is stored is damaged.
+   * OUT_OF_RANGE (reason OFFSET_BEYOND_END, the size in the metadata as "size"), DATA_LOSS (reasons CHECKSUM_MISMATCH,
+   * STORE_DAMAGED) if what is stored is damaged.
    */
   downloadBlob(
     request: DeepPartial<DownloadBlobRequest>,

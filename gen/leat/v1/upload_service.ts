@@ -81,7 +81,7 @@ export interface UploadStart {
    * its blob.
    */
   uploadId: string;
-  /** A name for people, up to 255 characters; never a path. */
+  /** A name for people, up to 255 characters; nobody checks that it is fit for a path. */
   name: string;
   /** Media type, up to 128 characters. Default: "application/octet-stream". */
   contentType: string;
@@ -158,7 +158,10 @@ export interface CancelUploadResponse {
 export interface ListUploadsRequest {
   /** Uploads a page, at most; 0 to 1,000, more is treated as 1,000. Default (0): 100. */
   pageSize: number;
-  /** next_page_token of the page before. Default: the first page. */
+  /**
+   * next_page_token of the page before. Default: the first page.
+   * FAILED_PRECONDITION (reason EPOCH_CHANGED) if the store was restored from a backup since.
+   */
   pageToken: string;
 }
 
@@ -178,7 +181,7 @@ export interface Upload {
   state: UploadState;
   /** Durable bytes: the offset to resume at. */
   committedSize: bigint;
-  /** The declared size, if there is one. */
+  /** The declared size, if there is one; of a complete upload its size. */
   size?:
     | bigint
     | undefined;
@@ -190,7 +193,7 @@ export interface Upload {
   name: string;
   /** As in UploadStart. */
   contentType: string;
-  /** When it was first started. */
+  /** When it was first started; of a complete upload, when it was finished. */
   createTime: Timestamp | undefined;
 }
 
@@ -1473,7 +1476,8 @@ export const UploadServiceDefinition = {
      * thrown away and the upload can be started again from 0), ALREADY_EXISTS (reason UPLOAD_DIFFERS) if upload_id was
      * started with other properties or by another caller or bytes that are sent again are others than before,
      * NOT_FOUND (reason UPLOAD_CANCELLED) if it was cancelled meanwhile, RESOURCE_EXHAUSTED (reasons UPLOAD_TOO_LARGE,
-     * TOO_MANY_UPLOADS, DISK_FULL). A call that ends with an error keeps what is durable: see GetUpload.
+     * TOO_MANY_UPLOADS, DISK_FULL), DATA_LOSS (reason STORE_DAMAGED) if the service has lost bytes of it.
+     * A call that ends with an error keeps what is durable: see GetUpload.
      */
     uploadChunks: {
       name: "UploadChunks",
@@ -1531,7 +1535,8 @@ export interface UploadServiceImplementation<CallContextExt = {}> {
    * thrown away and the upload can be started again from 0), ALREADY_EXISTS (reason UPLOAD_DIFFERS) if upload_id was
    * started with other properties or by another caller or bytes that are sent again are others than before,
    * NOT_FOUND (reason UPLOAD_CANCELLED) if it was cancelled meanwhile, RESOURCE_EXHAUSTED (reasons UPLOAD_TOO_LARGE,
-   * TOO_MANY_UPLOADS, DISK_FULL). A call that ends with an error keeps what is durable: see GetUpload.
+   * TOO_MANY_UPLOADS, DISK_FULL), DATA_LOSS (reason STORE_DAMAGED) if the service has lost bytes of it.
+   * A call that ends with an error keeps what is durable: see GetUpload.
    */
   uploadChunks(
     request: AsyncIterable<UploadChunksRequest>,
@@ -1569,7 +1574,8 @@ export interface UploadServiceClient<CallOptionsExt = {}> {
    * thrown away and the upload can be started again from 0), ALREADY_EXISTS (reason UPLOAD_DIFFERS) if upload_id was
    * started with other properties or by another caller or bytes that are sent again are others than before,
    * NOT_FOUND (reason UPLOAD_CANCELLED) if it was cancelled meanwhile, RESOURCE_EXHAUSTED (reasons UPLOAD_TOO_LARGE,
-   * TOO_MANY_UPLOADS, DISK_FULL). A call that ends with an error keeps what is durable: see GetUpload.
+   * TOO_MANY_UPLOADS, DISK_FULL), DATA_LOSS (reason STORE_DAMAGED) if the service has lost bytes of it.
+   * A call that ends with an error keeps what is durable: see GetUpload.
    */
   uploadChunks(
     request: AsyncIterable<DeepPartial<UploadChunksRequest>>,

@@ -49,6 +49,8 @@ function nodeWriter(stream: Writable, ends: boolean): ByteWriter {
       if (!stream.write(bytes)) await wait('drain', signal);
     },
     async end(signal) {
+      // A stream that is closed by now says nothing more.
+      if (failure !== undefined) throw failure.error;
       if (ends) {
         stream.end();
         if (!stream.writableFinished) await wait('finish', signal);

@@ -41,7 +41,9 @@ export async function openFileByteStore({ dataDir, onFatal = rethrow }: FileByte
       for await (const entry of await opendir(directory)) if (entry.isFile()) yield entry.name;
     },
     async freeBytes() {
-      const { bavail, bsize } = await statfs(directory);
+      const { bavail, bsize } = await statfs(directory).catch((error: unknown) => {
+        throw byteError(error);
+      });
       return bavail * bsize;
     },
     close: () => thread.close(),
