@@ -124,7 +124,7 @@ describe('DownloadBlob', () => {
     await leat.idle();
   });
 
-  it('holds two pages for a client that does not read', async () => {
+  it('reads little ahead of a client that does not read', async () => {
     const { id, content } = await makeBlob(32 * MIB);
     let read = 0;
     const openReader = leat.files.bytes.openReader.bind(leat.files.bytes);
