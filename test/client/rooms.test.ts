@@ -87,6 +87,37 @@ describe('a reconnect', () => {
     expect(await next.next('join')).toMatchObject({ start: { position: { $case: 'afterOffset', value: 41n } } });
   });
 
+  it('misses nothing that was said since, where none of what was before is wanted', async () => {
+    const rooms = client.joinRooms({ backoff });
+    const room = rooms.join('a', { start: { last: 0 } });
+    const stream = await service.nextStream();
+    expect(await stream.next('join')).toMatchObject({ start: undefined });
+    stream.joined('a', { headOffset: 41n });
+    await soon('joined', room.joined);
+    stream.end(Status.UNAVAILABLE, 'DRAINING');
+    const next = await service.nextStream();
+    expect(await next.next('join')).toMatchObject({ start: { position: { $case: 'afterOffset', value: 41n } } });
+    await rooms.close();
+  });
+
+  it('answers everyone who says the same, with the same id, at the same time', async () => {
+    const rooms = client.joinRooms({ backoff });
+    const { room, stream } = await enter(rooms, 'a');
+    const leaving = new AbortController();
+    const twins = [room.send({ id: 'x' }), room.send({ id: 'x' }), room.send({ id: 'x' }, { signal: leaving.signal })];
+    const left = failureOf(twins[2] ?? Promise.resolve());
+    leaving.abort();
+    expect(await left).toMatchObject({ name: 'AbortError' });
+    for (const duplicate of [false, true]) {
+      expect(await stream.next('send')).toMatchObject({ message: { id: 'x' } });
+      const delivery = { messageId: 'x', offset: 1n, duplicate };
+      stream.send({ $case: 'delivered', value: { room: 'a', deliveries: [delivery] } });
+    }
+    const answers = await soon('the answers', Promise.all(twins.slice(0, 2)));
+    expect(answers.map(({ duplicate }) => duplicate)).toEqual([false, true]);
+    expect(room.snapshot().pending).toEqual([]);
+  });
+
   it('sends again what nobody has answered for, unchanged and in order, and nothing else', async () => {
     const rooms = client.joinRooms({ backoff });
     const { room, stream } = await enter(rooms, 'a');
@@ -226,12 +257,21 @@ describe('what cannot be mended by trying again', () => {
     const about = async () => ({ $case: 'messageId', value: (await stream.next('send')).message?.id }) as const;
     stream.send({ $case: 'problem', value: { ...problem, about: await about(), reason: 'MESSAGE_TOO_LARGE' } });
     expect(await failureOf(large)).toMatchObject({ reason: 'MESSAGE_TOO_LARGE', code: Status.RESOURCE_EXHAUSTED });
-    const retryDelay = { seconds: 0n, nanos: 1e6 };
+    const [retryDelay, later] = [1e6, 1e8].map((nanos) => ({ seconds: 0n, nanos }));
     const refused = await about();
     stream.send({ $case: 'problem', value: { ...problem, about: refused, reason: 'DISK_FULL', retryDelay } });
     expect(await about()).toEqual(refused);
     stream.send({ $case: 'delivered', value: { room: 'a', deliveries: [{ messageId: refused.value, offset: 1n }] } });
     await soon('the good one', good);
+    const several = ['1', '2', '3'].map((text) => room.send(text));
+    const ids = [await about(), await about(), await about()];
+    for (const each of ids) {
+      stream.send({ $case: 'problem', value: { ...problem, about: each, reason: 'DISK_FULL', retryDelay: later } });
+    }
+    expect([await about(), await about(), await about()]).toEqual(ids);
+    const deliveries = ids.map(({ value: messageId }, index) => ({ messageId, offset: BigInt(index + 2) }));
+    stream.send({ $case: 'delivered', value: { room: 'a', deliveries } });
+    await soon('several', Promise.all(several));
     room.setState('big', 'x');
     await stream.next('setState');
     stream.send({ $case: 'problem', value: { ...problem, about: { $case: 'key', value: 'big' }, reason: 'TOO_MUCH' } });

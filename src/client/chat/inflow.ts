@@ -71,7 +71,7 @@ export function createInflow(start: PlainStart, keep: number, total: QueueTotal,
 
 /** In chat, unlike in ListEvents, no start is what is new, and the first message needs one. */
 function toChatStart(start: PlainStart): Start | undefined {
-  if (start === 'now') return undefined;
+  if (start === 'now' || (typeof start === 'object' && 'last' in start && start.last === 0)) return undefined;
   if (start === 'first') return { position: { $case: 'fromTime', value: { seconds: 0n, nanos: 0 } } };
   return toStart(start);
 }

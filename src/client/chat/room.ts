@@ -46,7 +46,7 @@ export function createRoom({ options, limit, queued, nextId, ...deps }: RoomDeps
     if (member.refusal !== undefined) throw member.refusal;
     if (signal !== undefined) throwIfAborted(signal);
     const event = toEvent(input, nextId);
-    const giveUp = () => sends.reject(event.id, new AbortError());
+    const giveUp = () => sends.giveUp(event, new AbortError());
     try {
       const delivery = sends.add(event);
       signal?.addEventListener('abort', giveUp);

@@ -17,49 +17,56 @@ export interface Sends {
   next(room: string): SendToRoom | undefined;
   /** A new stream: all have to be sent again. */
   resend(): void;
-  /** Refused for now: it is the next one. */
+  /** Refused for now: it goes before those that were said later. */
   again(id: string): void;
   /** Answered, or given up: nothing is sent again. */
   deliver(delivery: Delivery): void;
   reject(id: string, error: unknown): void;
+  giveUp(event: Event, error: unknown): void;
   rejectAll(error: unknown): void;
 }
 
 interface Waiting extends PendingMessage {
+  /** Its place among all. */
+  readonly number: number;
   readonly resolve: (delivery: Delivery) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /** `onAdmitted`: there is a message to send. */
 export function createSends(limit: SendLimit, onAdmitted: () => void): Sends {
-  // Maps keep the order in which things are added. What waits for its turn is behind what does not.
-  let sent = new Map<string, Waiting>();
-  let unsent = new Map<string, Waiting>();
-  const waiting = new Map<string, Waiting>();
-  const all = () => [...sent.values(), ...unsent.values(), ...waiting.values()];
+  // In order. What waits for its turn is behind what does not. An id may be there twice: each is answered for itself.
+  let sent = new Set<Waiting>();
+  let unsent = new Set<Waiting>();
+  const waiting = new Set<Waiting>();
+  let count = 0;
+  const all = () => [...sent, ...unsent, ...waiting];
 
   function admit(): boolean {
-    for (const [id, message] of waiting) {
-      waiting.delete(id);
-      unsent.set(id, message);
+    for (const message of waiting) {
+      waiting.delete(message);
+      unsent.add(message);
       onAdmitted();
       return true;
     }
     return false; // Given up while it waited.
   }
 
-  function take(id: string): Waiting | undefined {
-    const message = sent.get(id) ?? unsent.get(id);
-    if (message === undefined) {
-      const early = waiting.get(id);
-      waiting.delete(id);
-      return early;
-    }
-    sent.delete(id);
-    unsent.delete(id);
-    limit.leave();
+  function remove(message: Waiting): Waiting {
+    const isUnderWay = sent.delete(message) || unsent.delete(message);
+    if (isUnderWay) limit.leave();
+    else waiting.delete(message);
     return message;
   }
+
+  function take(fits: (message: Waiting) => boolean): Waiting | undefined {
+    for (const messages of [sent, unsent, waiting]) {
+      for (const message of messages) if (fits(message)) return remove(message);
+    }
+    return undefined;
+  }
+
+  const named = (wanted: string) => take(({ id }) => id === wanted);
 
   return {
     get size() {
@@ -70,32 +77,39 @@ export function createSends(limit: SendLimit, onAdmitted: () => void): Sends {
     },
     add: (event) =>
       new Promise((resolve, reject) => {
-        waiting.set(event.id, { id: event.id, event, resolve, reject });
+        waiting.add({ id: event.id, number: count++, event, resolve, reject });
         limit.enter(admit);
       }),
     next(room) {
-      for (const [id, message] of unsent) {
-        unsent.delete(id);
-        sent.set(id, message);
+      for (const message of unsent) {
+        unsent.delete(message);
+        sent.add(message);
         return { room, message: message.event };
       }
       return undefined;
     },
     resend() {
-      unsent = new Map([...sent, ...unsent]);
-      sent = new Map();
+      unsent = inOrder([...sent, ...unsent]);
+      sent = new Set();
     },
     again(id) {
-      const message = sent.get(id);
-      if (message === undefined) return;
-      sent.delete(id);
-      unsent = new Map([[id, message], ...unsent]);
+      for (const message of sent) {
+        if (message.id !== id) continue;
+        sent.delete(message);
+        unsent = inOrder([message, ...unsent]);
+        return;
+      }
     },
-    deliver: (delivery) => take(delivery.messageId)?.resolve(delivery),
-    reject: (id, error) => take(id)?.reject(error),
+    deliver: (delivery) => named(delivery.messageId)?.resolve(delivery),
+    reject: (id, error) => named(id)?.reject(error),
+    giveUp: (event, error) => take((message) => message.event === event)?.reject(error),
     rejectAll(error) {
       // The last first: what waits is not let in only to be refused.
-      for (const { id } of all().reverse()) take(id)?.reject(error);
+      for (const message of all().reverse()) remove(message).reject(error);
     },
   };
+}
+
+function inOrder(messages: readonly Waiting[]): Set<Waiting> {
+  return new Set([...messages].sort((a, b) => a.number - b.number));
 }
