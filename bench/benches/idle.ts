@@ -7,7 +7,7 @@ import type { LeatServerRole } from '../roles/leat-server.js';
 import { startLeat, startPlain } from './servers.js';
 
 const NAMES = {
-  stream: { leat: 'leat, a member of a room', plain: 'plain nice-grpc, a server stream' },
+  stream: { leat: 'leat, a member of a room', plain: 'plain nice-grpc, a stream both ways' },
   connection: { leat: 'leat, a connection', plain: 'plain nice-grpc, a connection' },
 } as const;
 /** What the process holds is looked at this long after the last one came. */
@@ -53,8 +53,8 @@ async function bytesEach(scope: Scope, what: keyof typeof NAMES, kind: Kind, { q
   const server = await startServer(scope, kind);
   const options: IdlerOptions = {
     port: await server.ask('port'),
-    path: kind === 'leat' ? '/leat.v1.ChatService/Chat' : '/leat.bench.PlainEvents/Watch',
-    kind: kind === 'leat' ? 'members' : 'readers',
+    path: kind === 'leat' ? '/leat.v1.ChatService/Chat' : '/leat.bench.PlainEvents/Talk',
+    kind: kind === 'leat' ? 'members' : 'silent',
   };
   const idler = await scope.use(startRole<IdlerRole>('idler', options));
   const before = await server.ask('residentBytes');

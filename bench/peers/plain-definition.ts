@@ -50,6 +50,15 @@ export const PlainEventsDefinition = {
       responseStream: false,
       options: {},
     },
+    /** Sends back what it is sent. */
+    talk: {
+      name: 'Talk',
+      requestType: Event,
+      requestStream: true,
+      responseType: EventRecord,
+      responseStream: true,
+      options: {},
+    },
     watch: {
       name: 'Watch',
       requestType: ListEventsRequest,

@@ -1,14 +1,13 @@
 import { once } from 'node:events';
 import { openingFrames } from '../load/chat-frames.js';
-import { frame } from '../load/events.js';
 import { type RawConnection, rawConnection } from '../load/raw-call.js';
 import { playRole, roleOptions } from '../processes/play-role.js';
 
 export interface IdlerOptions {
   readonly port: number;
   readonly path: string;
-  /** Members of Chat in a room of a hundred each; or readers who send one empty request. */
-  readonly kind: 'members' | 'readers';
+  /** Members of Chat, a hundred to a room; or those who open a stream both ways and say nothing. */
+  readonly kind: 'members' | 'silent';
 }
 
 const CONNECTIONS = 10;
@@ -23,7 +22,6 @@ async function openOne(connection: RawConnection, index: number): Promise<void> 
   const { stream } = connection.call(path);
   stream.on('error', () => undefined); // Closed in the middle of it.
   if (kind === 'members') stream.write(openingFrames(`${index}`, `idle/${Math.floor(index / MEMBERS_A_ROOM)}`));
-  else stream.end(frame());
   stream.resume();
   await once(stream, kind === 'members' ? 'data' : 'response');
 }

@@ -61,6 +61,12 @@ async function startPlainServer({ dataDir }: PlainServerOptions) {
       emitter.emit('event', event, ++emitted);
       return { offset: emitted };
     },
+    async *talk(events, context) {
+      // As below.
+      context.header.set('talking', 'true');
+      context.sendHeader();
+      for await (const event of events) yield { event };
+    },
     async *watch(_, context) {
       const { signal, header } = context;
       const events = on(emitter, 'event', { signal });

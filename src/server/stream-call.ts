@@ -105,7 +105,7 @@ export class StreamCall extends ServerInterceptingCall implements Listener, Dire
     this.sent?.();
     holdHalfClose(() => {
       if (!this.isOver && !refusesPartialMessage(this.call))
-        this.handler?.finish().then(this.end, this.fail.bind(this));
+        this.handler?.finish().then(this.end.bind(this), this.fail.bind(this));
     });
   }
 
@@ -138,9 +138,9 @@ export class StreamCall extends ServerInterceptingCall implements Listener, Dire
     else this.close({ code: Status.CANCELLED, details: 'The operation was cancelled' });
   }
 
-  private readonly end = (): void => {
+  private end(): void {
     if (!this.isOver) this.close({ code: Status.OK, details: 'OK' });
-  };
+  }
 
   private close(status: Parameters<NextCall['sendStatus']>[0]): void {
     const { nextCall, record } = this.call;

@@ -13,15 +13,19 @@ export interface ReaderStates {
 }
 
 export function createReaderStates(): ReaderStates {
-  let state: Exclude<ReaderState, 'complete'> = 'replaying';
-  let fullPages = 0;
-  return {
-    after(page) {
-      const full = page.scannedTo < page.head;
-      fullPages = full ? fullPages + 1 : 0;
-      if (!full) state = 'live';
-      else if (state === 'live' && fullPages >= pagesToFallBehind) state = 'fell-behind';
-      return state;
-    },
-  };
+  return new CountedStates();
+}
+
+/** A class, since every reader that is quiet keeps one. */
+class CountedStates implements ReaderStates {
+  private state: Exclude<ReaderState, 'complete'> = 'replaying';
+  private fullPages = 0;
+
+  after(page: { readonly scannedTo: number; readonly head: number }): Exclude<ReaderState, 'complete'> {
+    const full = page.scannedTo < page.head;
+    this.fullPages = full ? this.fullPages + 1 : 0;
+    if (!full) this.state = 'live';
+    else if (this.state === 'live' && this.fullPages >= pagesToFallBehind) this.state = 'fell-behind';
+    return this.state;
+  }
 }

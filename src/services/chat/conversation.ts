@@ -32,6 +32,7 @@ export class Conversation implements SessionHolder, DirectHandler<EncodedChatReq
   private readonly memberships = new Map<string, Membership>();
   private readonly pump: Pump;
   private readonly sends: Sends;
+  private readonly onLost = (lost: Membership, error: unknown) => this.lose(lost, error);
   private isClosed = false;
   /** Pings that wait for their turn. */
   private pings = 0;
@@ -157,8 +158,7 @@ export class Conversation implements SessionHolder, DirectHandler<EncodedChatReq
     if (room.marks === undefined) chat.marks.load(room, cursors ?? []);
     const seat = chat.sessions.enter(session, room, join.hidden);
     const feed = chat.feedOf(room, head);
-    const onLost = (lost: Membership, error: unknown) => this.lose(lost, error);
-    const membership = new Membership({ seat, feed, pump: this.pump, after, onLost });
+    const membership = new Membership({ seat, feed, pump: this.pump, after, onLost: this.onLost });
     this.memberships.set(join.room, membership);
     feed.add(membership);
     this.pump.answer(() => membership.enter());

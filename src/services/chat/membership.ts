@@ -22,6 +22,7 @@ export class Membership implements Turn {
   isPaused = false;
   readonly feed: RoomFeed;
   private readonly pump: Pump;
+  private readonly onLost: MembershipDeps['onLost'];
   private readonly states = createReaderStates();
   /** The last state that the member was told. */
   private told: Exclude<ReaderState, 'complete'> | undefined;
@@ -33,11 +34,12 @@ export class Membership implements Turn {
   private isIn = false;
   private isOver = false;
 
-  constructor(private readonly deps: MembershipDeps) {
-    this.seat = deps.seat;
-    this.feed = deps.feed;
-    this.pump = deps.pump;
-    this.readTo = deps.after;
+  constructor({ seat, feed, pump, after, onLost }: MembershipDeps) {
+    this.seat = seat;
+    this.feed = feed;
+    this.pump = pump;
+    this.readTo = after;
+    this.onLost = onLost;
   }
 
   /** How far it has read the log of who is there. */
@@ -124,7 +126,7 @@ export class Membership implements Turn {
       const page = await this.feed.read(from);
       if (this.isIn && this.readTo === from) this.tellMessages(page);
     } catch (error) {
-      if (this.isIn) this.deps.onLost(this, error);
+      if (this.isIn) this.onLost(this, error);
     }
   }
 

@@ -21,8 +21,9 @@ const MAX_QUEUED_BYTES = 64 * 1024;
 export class Pump {
   /** When something was written, by `performance.now()`. */
   lastWriteAt = performance.now();
-  private readonly answers: Answer[] = [];
-  private readonly turns = new Set<Turn>();
+  // Made when they are needed: most streams are quiet.
+  private answers: Answer[] | undefined = undefined;
+  private turns: Set<Turn> | undefined = undefined;
   private isServing = false;
   private isScheduled = false;
   private isClosed = false;
@@ -37,7 +38,7 @@ export class Pump {
   }
 
   get answersWaiting(): number {
-    return this.answers.length;
+    return this.answers?.length ?? 0;
   }
 
   /** Whether a frame can be written now. */
@@ -52,29 +53,29 @@ export class Pump {
   }
 
   answer(answer: Answer): void {
-    this.answers.push(answer);
+    (this.answers ??= []).push(answer);
     this.schedule();
   }
 
   isWaiting(turn: Turn): boolean {
-    return this.turns.has(turn);
+    return this.turns?.has(turn) ?? false;
   }
 
   /** Gives a turn behind those who wait. */
   ask(turn: Turn): void {
-    this.turns.add(turn);
+    (this.turns ??= new Set()).add(turn);
     this.schedule();
   }
 
   cancel(turn: Turn): void {
-    this.turns.delete(turn);
+    this.turns?.delete(turn);
   }
 
   close(): void {
     this.isClosed = true;
     this.call.onWritten = undefined;
-    this.answers.length = 0;
-    this.turns.clear();
+    this.answers = undefined;
+    this.turns = undefined;
   }
 
   /** After what is going on: all that comes of one commit goes out together. */
@@ -97,17 +98,19 @@ export class Pump {
   }
 
   private writeAnswers(): void {
-    if (this.answers.length === 0) return;
-    while (this.hasRoom && this.answers.length > 0) {
-      for (const frame of [this.answers.shift()?.() ?? []].flat()) this.write(frame);
+    const { answers } = this;
+    if (answers === undefined) return;
+    while (this.hasRoom && answers.length > 0) {
+      for (const frame of [answers.shift()?.() ?? []].flat()) this.write(frame);
     }
+    if (answers.length === 0) this.answers = undefined;
     this.onAnswered();
   }
 
   private serveTurns(): void {
-    while (this.hasRoom) {
+    while (this.hasRoom && this.turns) {
       const [turn] = this.turns;
-      if (!turn) return;
+      if (!turn) return void (this.turns = undefined);
       this.turns.delete(turn);
       const serving = turn.serve();
       if (serving) return void this.waitFor(serving);
@@ -119,7 +122,7 @@ export class Pump {
     this.isServing = true;
     try {
       await serving;
-      if (this.turns.size > 0) await this.takeTurn(this.call.signal);
+      if (this.turns && this.turns.size > 0) await this.takeTurn(this.call.signal);
     } catch (error) {
       this.call.fail(error);
     } finally {

@@ -16,7 +16,7 @@ import type { Pump } from './pump.js';
 export class Sends {
   private inFlight = 0;
   private untoldCount = 0;
-  private readonly untold = new Map<string, Delivery[]>();
+  private untold: Map<string, Delivery[]> | undefined = undefined;
 
   /** @param onSettled called when one more was answered */
   constructor(
@@ -60,12 +60,14 @@ export class Sends {
 
   private deliver(room: string, delivery: Delivery): void {
     this.untoldCount++;
-    const together = this.untold.get(room);
+    const untold = (this.untold ??= new Map<string, Delivery[]>());
+    const together = untold.get(room);
     if (together) return void together.push(delivery);
     const deliveries = [delivery];
-    this.untold.set(room, deliveries);
+    untold.set(room, deliveries);
     this.pump.answer(() => {
-      this.untold.delete(room);
+      untold.delete(room);
+      if (untold.size === 0) this.untold = undefined;
       this.untoldCount -= deliveries.length;
       return encodeFrame({ $case: 'delivered', value: { room, deliveries } });
     });
