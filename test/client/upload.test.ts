@@ -136,7 +136,11 @@ describe('upload', () => {
     for (const source of [bytes, parts(bytes, 90_000)]) {
       expect(await client.upload(source, { uploadId })).toMatchObject({ blob, sent: 0, resumedAt: bytes.length });
     }
-    for (const other of [randomBytes(2 * PIECE), randomBytes(10), parts(randomBytes(3 * PIECE), PIECE)]) {
+    const endless = (async function* () {
+      yield bytes;
+      for (;;) yield randomBytes(PIECE);
+    })();
+    for (const other of [randomBytes(2 * PIECE), randomBytes(10), parts(randomBytes(3 * PIECE), PIECE), endless]) {
       expect(await failureOf(client.upload(other, { uploadId }))).toMatchObject({
         code: Status.ALREADY_EXISTS,
         reason: 'BLOB_DIFFERS',

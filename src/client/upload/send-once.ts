@@ -46,7 +46,8 @@ async function compare(upload: Upload, blob: Blob): Promise<Blob> {
   if (digest.length < size && (feed.size ?? size) === size) {
     feed.release(Infinity);
     await seek(upload, digest.length);
-    await passOver(upload, Infinity);
+    // A piece more tells that the source goes on; it may do so for ever.
+    await passOver(upload, size + pieceLimits.bytes);
     throwIfAborted(signal);
     if (feed.failure !== undefined) throw sourceFailed(feed.failure.error);
   }
