@@ -33,15 +33,25 @@ export function createReadMarks(store: Store) {
   });
 
   async function write(mark: Mark): Promise<void> {
-    const { room, user, offset } = mark;
+    const { room, user, offset, writtenOffset } = mark;
     mark.writtenOffset = offset;
     rests.set(mark, REST_MS);
     const cursor = PREFIX + user;
     try {
       await store.write([{ kind: 'commit-cursor', topic: room.topic, cursor, offset, rewind: false }]);
     } catch (error) {
+      takeBack(mark, offset, writtenOffset);
       mark.report(error);
     }
+  }
+
+  /** It could not be stored, and may be told again. */
+  function takeBack(mark: Mark, offset: number, writtenOffset: number): void {
+    mark.writtenOffset = writtenOffset;
+    if (mark.offset !== offset) return;
+    mark.offset = writtenOffset;
+    if (writtenOffset > 0) mark.room.marks?.set(mark.user, writtenOffset);
+    else mark.room.marks?.delete(mark.user);
   }
 
   const keyOf = (room: Room, user: string) => `${room.name}\0${user}`;
@@ -62,13 +72,14 @@ export function createReadMarks(store: Store) {
      * @param isTold whether others may know
      */
     move(room: Room, user: string, offset: number, isTold: boolean, report: (error: unknown) => void): void {
-      if (offset <= (room.marks?.get(user) ?? 0)) return;
+      const before = room.marks?.get(user) ?? 0;
+      if (offset <= before) return;
       room.marks?.set(user, offset);
       if (isTold) room.tellMark(user, offset);
       const key = keyOf(room, user);
       const mark = resting.get(key);
       if (mark) return void Object.assign(mark, { offset, report });
-      const begun = { key, room, user, offset, writtenOffset: 0, report };
+      const begun = { key, room, user, offset, writtenOffset: before, report };
       resting.set(key, begun);
       void write(begun);
     },

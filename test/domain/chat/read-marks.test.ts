@@ -1,0 +1,37 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { createReadMarks } from '../../../src/domain/chat/read-marks.js';
+import { Room } from '../../../src/domain/chat/room.js';
+import { DomainError } from '../../../src/domain/errors.js';
+import type { Change, Store } from '../../../src/store/store.js';
+
+describe('createReadMarks', () => {
+  beforeEach(() => void jest.useFakeTimers());
+  afterEach(() => void jest.useRealTimers());
+
+  it('takes a mark again that could not be stored, and says that it could not', async () => {
+    const written: number[] = [];
+    let isFull = true;
+    const write = async ([change]: readonly Change[]) => {
+      if (isFull) throw new DomainError('exhausted', 'DISK_FULL', 'no space is left');
+      if (change?.kind === 'commit-cursor') written.push(change.offset);
+      return [];
+    };
+    // Nothing else of a store is used.
+    const marks = createReadMarks({ write } as unknown as Store);
+    const room = new Room('a');
+    marks.load(room, [{ cursor: 'read:ada', offset: 2, commitTimeMs: 0 }]);
+    const reported: unknown[] = [];
+    const move = () => marks.move(room, 'ada', 5, true, (error) => reported.push(error));
+    move();
+    await jest.advanceTimersByTimeAsync(100);
+    expect(reported).toMatchObject([{ reason: 'DISK_FULL' }]);
+    expect(room.marks?.get('ada')).toBe(2);
+    isFull = false;
+    move();
+    await jest.advanceTimersByTimeAsync(2_000);
+    expect(written).toEqual([5]);
+    expect(room.marks?.get('ada')).toBe(5);
+    await jest.advanceTimersByTimeAsync(2_000);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+});
