@@ -115,6 +115,8 @@ export class RoomFeed {
     } finally {
       this.isReading = false;
     }
+    // More was said while it looked where the head is.
+    if (this.isWoken && !this.isUnused) void this.readOn();
   }
 
   /** Reads one page and gives it to all. */
