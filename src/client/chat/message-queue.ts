@@ -31,7 +31,8 @@ export function createMessageQueue(total: QueueTotal, onTaken: () => void): Mess
 
   function count(change: number): void {
     bytes += change;
-    total.bytes += change;
+    // A room that is over takes no room from others, whether anybody still reads it or not.
+    if (ended === undefined) total.bytes += change;
   }
 
   function serve(): void {
@@ -86,10 +87,11 @@ export function createMessageQueue(total: QueueTotal, onTaken: () => void): Mess
     },
     end(error) {
       if (ended !== undefined) return;
+      total.bytes -= bytes;
       ended = { error };
       if (error === undefined) {
         messages = [];
-        count(-bytes);
+        bytes = 0;
       }
       serve();
     },
