@@ -9,6 +9,8 @@ import type { LeatTransportRole } from '../roles/leat-transport.js';
 import { startLeat } from './servers.js';
 
 const ROUND_TRIPS_MS = [0, 20, 50];
+/** In a sample, however short: the peer moves one window in each. */
+const LEAST_ROUND_TRIPS = 20;
 const DIRECTIONS = ['down', 'up'] as const;
 type Direction = (typeof DIRECTIONS)[number];
 const NAMES = {
@@ -89,5 +91,6 @@ function contestant(
   { seconds }: Settings,
 ): Contestant {
   const name = variant(kind, direction, roundTripMs);
-  return { name, measure: async () => ({ values: { [name]: (await client.ask(direction, seconds * 1.5)) / 1e6 } }) };
+  const sampleSeconds = Math.max(seconds * 1.5, (LEAST_ROUND_TRIPS * roundTripMs) / 1000);
+  return { name, measure: async () => ({ values: { [name]: (await client.ask(direction, sampleSeconds)) / 1e6 } }) };
 }
