@@ -1,4 +1,4 @@
-import type { JoinRoom, MarkRead, RoomProblem, SetState } from '../../../gen/leat/v1/chat_service.js';
+import type { Hello, JoinRoom, MarkRead, RoomProblem, SetState } from '../../../gen/leat/v1/chat_service.js';
 import {
   anonymousCaller,
   helloRequired,
@@ -77,7 +77,7 @@ export class Conversation implements SessionHolder, DirectHandler<EncodedChatReq
   }
 
   takenOver(): void {
-    this.fail(sessionTakenOver());
+    this.call.fail(sessionTakenOver());
   }
 
   /** Says that the connection lives, if nothing else was said for long enough. */
@@ -104,7 +104,7 @@ export class Conversation implements SessionHolder, DirectHandler<EncodedChatReq
 
   private carryOut(frame: EncodedChatRequest): Promise<void> | undefined {
     if (!frame) throw unknownFrame();
-    if (frame.$case === 'hello') return this.open(readHello(frame.value));
+    if (frame.$case === 'hello') return this.open(frame.value);
     const { session } = this;
     if (!session) throw helloRequired(true);
     switch (frame.$case) {
@@ -121,7 +121,9 @@ export class Conversation implements SessionHolder, DirectHandler<EncodedChatReq
       case 'markRead':
         return this.markRead(session, frame.value);
       case 'pause':
-        return this.pause(readRoomName('pause', frame.value), frame.value.paused);
+        return this.withMember(readRoomName('pause', frame.value), undefined, (membership) =>
+          membership.setPaused(frame.value.paused),
+        );
       case 'ping':
         return this.ping(frame.value.nonce);
       case 'authenticate':
@@ -130,9 +132,9 @@ export class Conversation implements SessionHolder, DirectHandler<EncodedChatReq
     }
   }
 
-  private open(sessionId: string): undefined {
+  private open(hello: Hello): undefined {
     if (this.session) throw helloRequired(false);
-    this.session = this.chat.sessions.open(this.call.caller, sessionId, this);
+    this.session = this.chat.sessions.open(this.call.caller, readHello(hello), this);
   }
 
   private async join(session: Session, join: JoinRoom): Promise<void> {
@@ -174,7 +176,7 @@ export class Conversation implements SessionHolder, DirectHandler<EncodedChatReq
   /** The messages cannot be read any further. */
   private lose(membership: Membership, error: unknown): void {
     const { room } = membership.seat;
-    if (!isDomainError(error)) return this.fail(error);
+    if (!isDomainError(error)) return this.call.fail(error);
     void this.part(membership);
     if (this.session) this.chat.sessions.abandon(this.session, membership.seat);
     this.tell(room.name, error, { $case: 'removed', value: true });
@@ -196,7 +198,7 @@ export class Conversation implements SessionHolder, DirectHandler<EncodedChatReq
   private setState(frame: SetState): undefined {
     const { room, key, ttlMs, value } = readSetState(frame);
     const { liveState } = this.chat;
-    this.withMember(room, { $case: 'key', value: key }, ({ seat }) => {
+    return this.withMember(room, { $case: 'key', value: key }, ({ seat }) => {
       if (value) liveState.set(seat.room, seat.member, key, value, ttlMs);
       else liveState.remove(seat.member, key);
     });
@@ -218,10 +220,6 @@ export class Conversation implements SessionHolder, DirectHandler<EncodedChatReq
     }
   }
 
-  private pause(room: string, isPaused: boolean): undefined {
-    this.withMember(room, undefined, (membership) => membership.setPaused(isPaused));
-  }
-
   /** Behind those who have something to say now, each of whom has a turn before it. */
   private ping(nonce: bigint): undefined {
     this.pings++;
@@ -233,7 +231,7 @@ export class Conversation implements SessionHolder, DirectHandler<EncodedChatReq
     });
   }
 
-  private withMember(room: string, about: RoomProblem['about'], act: (membership: Membership) => void): void {
+  private withMember(room: string, about: RoomProblem['about'], act: (membership: Membership) => void): undefined {
     try {
       const membership = this.memberships.get(room);
       if (!membership) throw notAMember(room);
@@ -246,9 +244,5 @@ export class Conversation implements SessionHolder, DirectHandler<EncodedChatReq
   private tell(room: string, error: unknown, about?: RoomProblem['about']): void {
     const frame = encodeProblem(room, error, about);
     this.pump.answer(() => frame);
-  }
-
-  private fail(error: unknown): void {
-    this.call.fail(error);
   }
 }
