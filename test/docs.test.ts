@@ -17,6 +17,7 @@ const internal = [
   'DATA_DIR_UNUSABLE',
   'STORE_TOO_NEW',
   'NOT_A_STORE',
+  'STORE_MISSING',
   'REVISION_MISMATCH',
   'BLOB_EXISTS',
   'CHAIN_BROKEN',

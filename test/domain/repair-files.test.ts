@@ -39,4 +39,15 @@ describe('after a crash', () => {
     expect(Object.fromEntries(left)).toEqual({ 'file-of-begun': 0, 'file-of-half': 60, 'file-of-whole': 50 });
     await bytes.close();
   });
+
+  it('files beside a database that was never served are left alone, for it is not theirs', async () => {
+    await using opened = await openTemporaryStore();
+    const { store, dataDir } = opened;
+    const bytes = await openFileByteStore({ dataDir });
+    const file = path.join(dataDir, 'files', 'precious');
+    writeFileSync(file, Buffer.alloc(7));
+    await expect(repairFiles(store, bytes)).rejects.toMatchObject({ reason: 'STORE_MISSING' });
+    expect(statSync(file).size).toBe(7);
+    await bytes.close();
+  });
 });

@@ -108,8 +108,9 @@ export interface SetState {
 }
 
 /**
- * Durable per user and room, written at most once a second; moves forward only. Others receive RoomReadMarks, not of
- * hidden members. RoomProblem: ANONYMOUS_CALLER, OFFSET_BEYOND_HEAD.
+ * Durable per user and room, written at most once a second; moves forward only. Others receive RoomReadMarks, of hidden
+ * members not at once: their marks are told with all others when the room is opened again, and by GetRoom.
+ * RoomProblem: ANONYMOUS_CALLER, OFFSET_BEYOND_HEAD.
  */
 export interface MarkRead {
   /** A joined room. */
@@ -4335,7 +4336,8 @@ export const ChatServiceDefinition = {
     },
     /**
      * Reads history backwards, page by page, for people who scroll. Follow a room with Chat, or with ListEvents.
-     * OUT_OF_RANGE (reason OFFSET_BEYOND_HEAD) if before_offset is beyond head_offset + 1.
+     * OUT_OF_RANGE (reason OFFSET_BEYOND_HEAD) if before_offset is beyond head_offset + 1; (reason OFFSET_TRIMMED) if the
+     * messages are trimmed while they are read: call again.
      */
     listMessages: {
       name: "ListMessages",
@@ -4388,7 +4390,8 @@ export interface ChatServiceImplementation<CallContextExt = {}> {
   ): Promise<DeepPartial<SendMessageResponse>>;
   /**
    * Reads history backwards, page by page, for people who scroll. Follow a room with Chat, or with ListEvents.
-   * OUT_OF_RANGE (reason OFFSET_BEYOND_HEAD) if before_offset is beyond head_offset + 1.
+   * OUT_OF_RANGE (reason OFFSET_BEYOND_HEAD) if before_offset is beyond head_offset + 1; (reason OFFSET_TRIMMED) if the
+   * messages are trimmed while they are read: call again.
    */
   listMessages(
     request: ListMessagesRequest,
@@ -4422,7 +4425,8 @@ export interface ChatServiceClient<CallOptionsExt = {}> {
   ): Promise<SendMessageResponse>;
   /**
    * Reads history backwards, page by page, for people who scroll. Follow a room with Chat, or with ListEvents.
-   * OUT_OF_RANGE (reason OFFSET_BEYOND_HEAD) if before_offset is beyond head_offset + 1.
+   * OUT_OF_RANGE (reason OFFSET_BEYOND_HEAD) if before_offset is beyond head_offset + 1; (reason OFFSET_TRIMMED) if the
+   * messages are trimmed while they are read: call again.
    */
   listMessages(
     request: DeepPartial<ListMessagesRequest>,

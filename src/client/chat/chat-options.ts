@@ -117,8 +117,9 @@ export interface JoinedRoom extends Store<RoomView> {
   /** How far users have read, by user: now, and after changes. */
   readMarks(signal?: AbortSignal): AsyncGenerator<RoomView['readMarks'], void, undefined>;
   /**
-   * Says something. Resolves when it is durable; sends of one room become durable in their order. It is sent again after
-   * a lost connection, and stored once. What is beyond `maxUnacknowledged` waits here: await the sends, or `ready()`.
+   * Says something. Resolves when it is durable; sends of one room become durable in their order, but for one that the
+   * service refuses for the moment: those behind it may come before it. It is sent again after a lost connection, and
+   * stored once. What is beyond `maxUnacknowledged` waits here: await the sends, or `ready()`.
    * Rejects with LeatError when the service refuses the message, and when the room ends.
    */
   send(message: MessageInput, options?: SendOptions): Promise<Delivery>;
