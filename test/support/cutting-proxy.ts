@@ -16,6 +16,8 @@ export interface CuttingProxy {
   readonly bytesToClient: number;
   /** Of the connections that are opened from now on, each takes the next one; when there are none left, none is cut. */
   plan(...plans: readonly CutPlan[]): void;
+  /** Forgets the plans that are left: connections that come from now on are not cut. */
+  heal(): void;
   /** Cuts all connections now. */
   cutNow(): void;
   /** From now on nothing passes on the connections that are open, and nobody is told. */
@@ -64,6 +66,7 @@ export async function startCuttingProxy(targetPort: number): Promise<CuttingProx
       return bytesToClient;
     },
     plan: (...next) => void plans.push(...next),
+    heal: () => void (plans.length = 0),
     cutNow: () => [...open].forEach((end) => end()),
     // What comes is read, so that an end is noticed, and goes nowhere.
     freezeNow: () => sockets.forEach((socket) => socket.removeAllListeners('data').resume()),

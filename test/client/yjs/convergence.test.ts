@@ -132,6 +132,8 @@ describe('replicas of a document', () => {
               if (step.kind === 'insert') tokens.push(index);
               await carryOut(step, replica, room, index);
             }
+            // Dozens of cuts may be planned still, each with a pause before the next try.
+            for (const { proxy } of replicas) proxy.heal();
             for (const { provider } of replicas) await soon('everything to be durable', provider.saved());
             const late = await openReplica(room);
             replicas.push(late);
