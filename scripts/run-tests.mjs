@@ -1,38 +1,21 @@
 /**
  * Runs all tests as `npm test` does, and returns what became of them. The tests have a process group of their own and a
  * limit: what hangs is ended and named, and a process that a test left behind is ended, named, and a failure.
- *
- * With LEAT_RETRY=1 (CI, on machines that are shared) a few files that failed are run again, one at a time: what fails
- * twice has failed, what does not is named.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const RESULTS = 'dist/test-results.json';
 const LIMIT_MINUTES = 35;
-const MAX_FILES_AGAIN = 4;
 /** What the test runner's own processes may take to go. */
 const GOING_MS = 10_000;
 
 /** Resolves to `{ ok, passed, failed, skipped }`, counted by test. */
 export async function runTests() {
-  const first = await runOnce([]);
-  const again = first.failedFiles;
-  const retries = process.env.LEAT_RETRY === '1' && !first.ok && first.clean;
-  if (!retries || again.length === 0 || again.length > MAX_FILES_AGAIN) return first;
-  console.error(`\nfailed beside the others, and runs again alone: ${again.join(', ')}`);
-  const second = await runOnce(['--maxWorkers=1', '--runTestsByPath', ...again]);
-  if (second.ok) console.error(`FLAKY, passed alone: ${again.join(', ')}`);
-  return { ...first, ok: second.ok, passed: first.passed + first.failed - second.failed, failed: second.failed };
-}
-
-/** `clean`: the run came to its end and left nothing behind, whatever failed in it. */
-async function runOnce(args) {
   rmSync(RESULTS, { force: true });
   const reported = new Set();
-  const child = spawn('npm', ['test', '--silent', '--', '--forceExit', '--json', `--outputFile=${RESULTS}`, ...args], {
+  const child = spawn('npm', ['test', '--silent', '--', '--forceExit', '--json', `--outputFile=${RESULTS}`], {
     stdio: ['ignore', 'ignore', 'pipe'],
     detached: true,
   });
@@ -52,8 +35,7 @@ async function runOnce(args) {
   for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, stop);
   if (!inTime) console.error(`the tests did not end within ${LIMIT_MINUTES} minutes; ${unreported(reported)}`);
   for (const line of left) console.error(`a test left a process behind: ${line}`);
-  const clean = inTime && left.length === 0;
-  return { clean, ok: clean && child.exitCode === 0, ...results() };
+  return { ok: inTime && left.length === 0 && child.exitCode === 0, ...results() };
 }
 
 async function ended(child) {
@@ -97,13 +79,10 @@ function unreported(reported) {
 
 function results() {
   try {
-    const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(readFileSync(RESULTS, 'utf8'));
-    const failedFiles = testResults
-      .filter(({ status }) => status === 'failed')
-      .map(({ name }) => path.relative('', name));
-    return { passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests, failedFiles };
+    const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(RESULTS, 'utf8'));
+    return { passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests };
   } catch {
     console.error('the tests ended without results');
-    return { passed: 0, failed: 0, skipped: 0, failedFiles: [] };
+    return { passed: 0, failed: 0, skipped: 0 };
   }
 }
