@@ -44,7 +44,7 @@ export class RoomFeed {
     this.endWakes = this.store.onWake(room.topic, () => this.wake());
     this.toldTo = room.log.version;
     room.onChange = () => (this.telling ??= setImmediate(() => this.tellFacts()));
-    room.readTo = () => Math.min(...[...this.memberships].map(({ knowsTo }) => knowsTo), room.log.version);
+    room.readTo = () => this.knownToAll();
   }
 
   /** Ends the subscription with the last one. */
@@ -84,6 +84,13 @@ export class RoomFeed {
     const page = readFacts(room, after);
     this.lastFacts = { from: after, page };
     return page;
+  }
+
+  /** Everybody has read the log of who is there up to here. */
+  private knownToAll(): number {
+    let least = this.room.log.version;
+    for (const { knowsTo } of this.memberships) least = Math.min(least, knowsTo);
+    return least;
   }
 
   private tellFacts(): void {
