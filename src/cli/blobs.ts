@@ -2,9 +2,8 @@ import type { Command } from 'commander';
 import type { Blob } from '../../gen/leat/v1/blob.js';
 import type { BlobServiceClient } from '../../gen/leat/v1/blob_service.js';
 import { formatBlob, formatBlobJson } from './format-blob.js';
-import { formatTable } from './format-table.js';
+import { formatTable, tableStyle, type TableOptions } from './format-table.js';
 import { formatAge, formatTime } from './format-time.js';
-import type { Paint } from './paint.js';
 import { formatBytes } from './progress.js';
 import type { GlobalOptions, Session } from './session.js';
 
@@ -52,7 +51,7 @@ async function list(session: Session, options: BlobsOptions): Promise<void> {
   for await (const page of pages(session.client(options).blobs, session.signal)) {
     const text = options.json
       ? page.map((blob) => formatBlobJson(blob)).join('')
-      : formatPage(page, first, session.paint);
+      : formatPage(page, tableStyle(session, first));
     await session.output.write(text, session.signal);
     first = false;
   }
@@ -67,7 +66,7 @@ async function* pages(service: BlobServiceClient, signal: AbortSignal) {
   } while (pageToken !== '');
 }
 
-function formatPage(page: readonly Blob[], first: boolean, paint: Paint): string {
+function formatPage(page: readonly Blob[], style: TableOptions): string {
   const now = Date.now();
   const rows = page.map(({ blobId, name, contentType, size, createTime }) => [
     blobId,
@@ -77,7 +76,7 @@ function formatPage(page: readonly Blob[], first: boolean, paint: Paint): string
     formatTime(createTime),
     formatAge(createTime, now),
   ]);
-  return formatTable(['ID', 'NAME', 'TYPE', 'SIZE', 'CREATED', 'AGE'], rows, first, paint);
+  return formatTable(['ID', 'NAME', 'TYPE', 'SIZE', 'CREATED', 'AGE'], rows, style);
 }
 
 async function show(session: Session, blobId: string, options: BlobsOptions): Promise<void> {

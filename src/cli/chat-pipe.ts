@@ -22,6 +22,7 @@ export async function chatThroughPipe(
   const hasInput = terminal.stdin.isTTY !== true;
   const isJson = json || terminal.stdout.isTTY !== true;
   const printer = json || follow || !hasInput ? printMessages(session, room, isJson) : undefined;
+  if (printer !== undefined) session.endWithReader();
   const leave = () => void rooms.close();
   signal.addEventListener('abort', leave);
   if (signal.aborted) leave();

@@ -30,7 +30,11 @@ export async function chatOnScreen(session: Session, rooms: Rooms, room: JoinedR
   function content(columns: number): BottomContent {
     const { text, cursor } = viewLine(input.line, columns - 1 - PROMPT.length);
     const view = room.snapshot();
-    const rows = [...formatPending(view), formatStatus(room.name, view, { user, lastOffset }), PROMPT + text];
+    const rows = [
+      ...formatPending(view),
+      formatStatus(room.name, view, { user, lastOffset, isLeaving: quit.isAsked }),
+      PROMPT + text,
+    ];
     return { rows, cursor: PROMPT.length + cursor };
   }
 

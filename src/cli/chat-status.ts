@@ -10,15 +10,22 @@ const MAX_NAMES = 5;
 /** Messages on their way that are shown. */
 const MAX_PENDING = 3;
 
-/** Who one is, and the last that one said; 0 if that is nothing. */
+/** Who one is, the last that one said (0 if that is nothing), and whether one is on the way out. */
 export interface OwnPlace {
   readonly user: string;
   readonly lastOffset: bigint;
+  readonly isLeaving: boolean;
 }
 
 /** The room in one line: its name, how one is connected, who is there, who is typing, who has read the last message. */
 export function formatStatus(name: string, view: RoomView, own: OwnPlace): string {
-  const parts = [escapeText(name), connection(view), presence(view), typing(view), readers(view, own)];
+  const parts = [
+    escapeText(name),
+    own.isLeaving ? 'leaving' : connection(view),
+    presence(view),
+    typing(view),
+    readers(view, own),
+  ];
   return parts.filter((part) => part !== '').join(' · ');
 }
 

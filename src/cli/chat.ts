@@ -4,6 +4,7 @@ import type { PlainStart } from '../client/follow/follow-request.js';
 import type { RoomsStatus } from '../client/index.js';
 import { chatThroughPipe } from './chat-pipe.js';
 import { chatOnScreen } from './chat-screen.js';
+import { createConnectionNotices } from './connection-notices.js';
 import { parseCount, parseFrom } from './parse-values.js';
 import type { GlobalOptions, Session } from './session.js';
 
@@ -61,7 +62,7 @@ Examples:
 async function chat(session: Session, name: string, options: ChatOptions): Promise<void> {
   const { terminal } = session;
   const isScreen = terminal.stdin.isTTY === true && terminal.stdout.isTTY === true && !options.json;
-  const onState = isScreen ? undefined : (status: RoomsStatus) => tellConnection(session, status);
+  const onState = isScreen ? undefined : connectionWatcher(session);
   // Somebody who stays wants to see the server come back; what should end, but cannot, should fail.
   const maxAttempts = isScreen || options.follow ? Infinity : 10;
   const rooms = session.client(options).joinRooms({ maxFirstAttempts: 1, maxAttempts, onState });
@@ -97,8 +98,13 @@ function parseStart(text: string): PlainStart {
   }
 }
 
-function tellConnection(session: Session, { state, error, attempt, retryInMs = 0 }: RoomsStatus): void {
-  if (state !== 'reconnecting') return;
-  const wait = `${(retryInMs / 1000).toFixed(1)} s (try ${attempt})`;
-  session.notice(`connection lost (${error?.message}); going on where it was in ${wait}`);
+/** Reports a connection that is lost, and one that is back, until the user leaves. */
+function connectionWatcher(session: Session): (status: RoomsStatus) => void {
+  const connection = createConnectionNotices(session.notice, 'resuming');
+  return ({ state, error, attempt, retryInMs: delayMs = 0 }) => {
+    if (state === 'live') connection.back();
+    if (state === 'reconnecting' && error !== undefined && !session.signal.aborted) {
+      connection.lost({ error, attempt, delayMs });
+    }
+  };
 }

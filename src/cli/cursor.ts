@@ -3,7 +3,7 @@ import type { Cursor } from '../../gen/leat/v1/event_service.js';
 import { CliError, exitCodes } from './cli-error.js';
 import { cursorFields } from './cursor-fields.js';
 import { escapeJson, escapeText } from './escape-text.js';
-import { formatTable } from './format-table.js';
+import { formatTable, tableStyle } from './format-table.js';
 import { parseCount, parseName } from './parse-values.js';
 import type { GlobalOptions, Session } from './session.js';
 
@@ -57,7 +57,7 @@ const optionsOf = (command: Command) => command.optsWithGlobals<CursorOptions>()
 
 /** All cursors of the topic, or the one that is named. */
 async function list(session: Session, topic: string, name: string | undefined, options: CursorOptions): Promise<void> {
-  const { signal, output, paint } = session;
+  const { signal, output } = session;
   const { topic: described, cursors } = await session.client(options).events.getTopic({ topic }, { signal });
   const chosen = name === undefined ? cursors : cursors.filter(({ cursor }) => cursor === name);
   if (name !== undefined && chosen.length === 0) {
@@ -72,7 +72,7 @@ async function list(session: Session, topic: string, name: string | undefined, o
   ]);
   const text = options.json
     ? fields.map((line) => `${escapeJson(JSON.stringify(line))}\n`).join('')
-    : formatTable(['CURSOR', 'OFFSET', 'LAG', 'COMMITTED'], rows, true, paint);
+    : formatTable(['CURSOR', 'OFFSET', 'LAG', 'COMMITTED'], rows, tableStyle(session));
   await output.write(text, signal);
 }
 

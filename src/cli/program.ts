@@ -10,7 +10,7 @@ import { paintLabel } from './paint-label.js';
 import { addPublishCommand } from './publish.js';
 import { addRoomsCommand } from './rooms.js';
 import { addServeCommand } from './serve.js';
-import type { Session } from './session.js';
+import { DEFAULT_ADDRESS, type Session } from './session.js';
 import { addTailCommand } from './tail.js';
 import { addTopicsCommand } from './topics.js';
 import { addUploadCommand } from './upload.js';
@@ -71,7 +71,7 @@ Examples:
 function addressOption(): Option {
   return new Option('--address <host:port>', 'where the server is')
     .env('LEAT_ADDRESS')
-    .default('127.0.0.1:50051')
+    .default(DEFAULT_ADDRESS)
     .argParser((text) => {
       if (!/^\S+:\d{1,5}$/.test(text)) throw new InvalidArgumentError('Give HOST:PORT.');
       return text;

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import { screenSize } from './screen-size.js';
+import { fitLine } from './text-width.js';
 
 /** How far a publish has come. */
 export interface ProgressSample {
@@ -27,7 +28,13 @@ export interface ProgressOptions {
   readonly intervalMs?: number;
 }
 
-export type Screen = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
+export type Screen = Writable & {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+  /** Its file descriptor, if it has one. */
+  readonly fd?: number;
+};
 
 const CLEAR_LINE = '\r\u001b[K';
 const BAR_CELLS = 20;
@@ -40,7 +47,7 @@ export function startProgress(screen: Screen, { format, notice, intervalMs = 200
     if (stopped || screen.writableNeedDrain) return;
     const line = format(performance.now() - startedAt);
     // A line that wraps could not be cleared.
-    screen.write(CLEAR_LINE + line.slice(0, screenSize(screen).columns - 1));
+    screen.write(CLEAR_LINE + fitLine(line, screenSize(screen).columns - 1));
   };
   const timer = setInterval(draw, intervalMs);
   timer.unref();
@@ -70,20 +77,31 @@ export function formatProgress(sample: ProgressSample, elapsedMs: number): strin
   const { lines, bytes, durableLines, totalBytes } = sample;
   const rate = elapsedMs > 0 ? `${formatBytes((bytes * 1000) / elapsedMs)}/s` : '-';
   const size = totalBytes === undefined ? formatBytes(bytes) : `${formatBytes(bytes)} of ${formatBytes(totalBytes)}`;
-  const parts = [`${formatCount(lines)} lines`, size, rate, `${formatCount(durableLines)} durable`];
-  return [...(totalBytes ? [formatBar(bytes / totalBytes)] : []), ...parts].join('  ');
+  const parts = [
+    `${formatCount(lines)} ${lines === 1 ? 'line' : 'lines'}`,
+    size,
+    rate,
+    `${formatCount(durableLines)} durable`,
+  ];
+  const isDurable = durableLines === lines;
+  return [...(totalBytes ? [formatBar(bytes / totalBytes, isDurable)] : []), ...parts].join('  ');
 }
 
 /** "999 B", "1.5 KiB", up to TiB. */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  const power = Math.min(Math.max(0, Math.floor(Math.log2(Math.max(1, bytes)) / 10)), units.length - 1);
+  // What rounds to 1024.0 of a unit is 1.0 of the next one.
+  const rounded = bytes < 1023.95 ? bytes : bytes * (1 + 0.05 / 1023.95);
+  const power = Math.min(Math.max(0, Math.floor(Math.log2(Math.max(1, rounded)) / 10)), units.length - 1);
   return `${(bytes / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power] ?? ''}`;
 }
 
-/** "[#####...............]  25 %"; never more than all, for a file may grow while it is read. */
-export function formatBar(share: number): string {
-  const part = Math.min(1, share);
+/**
+ * "[#####...............]  25 %"; 100 % only if all of it `isDurable`, and never more, for a file may grow while it is
+ * read.
+ */
+export function formatBar(share: number, isDurable = true): string {
+  const part = Math.min(isDurable ? 1 : 0.99, share);
   const cells = Math.floor(part * BAR_CELLS);
   const percent = String(Math.floor(part * 100)).padStart(3);
   return `[${'#'.repeat(cells)}${'.'.repeat(BAR_CELLS - cells)}] ${percent} %`;

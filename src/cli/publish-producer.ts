@@ -1,8 +1,9 @@
 import type { Event } from '../../gen/leat/v1/event.js';
 import type { DeepPartial } from '../../gen/leat/v1/event_service.js';
-import { LeatError, Status, clientReasons, type LeatClient, type Setback } from '../client/index.js';
+import { LeatError, Status, clientReasons, type LeatClient } from '../client/index.js';
 import type { BatchSource } from './batch-source.js';
 import { CliError, exitCodes } from './cli-error.js';
+import { createConnectionNotices } from './connection-notices.js';
 import type { PublishTotals } from './publish-batches.js';
 
 export interface ProducerRun {
@@ -26,9 +27,13 @@ const MAX_ATTEMPTS = 10;
 export async function publishAsProducer(client: LeatClient, run: ProducerRun): Promise<void> {
   const { topic, producerId, source, totals, stop, notice } = run;
   const known = await findProducer(client, topic, producerId, stop);
-  if (known > 0n) notice(`producer ${producerId} has ${known} events on ${topic}; going on from line ${known + 1n}`);
+  if (known > 0n)
+    notice(
+      `producer ${producerId} has ${known} ${known === 1n ? 'event' : 'events'} on ${topic}; continuing with line ${known + 1n}`,
+    );
   const cut = new AbortController();
   const trouble = trackTrouble(stop, cut);
+  const connection = createConnectionNotices(notice, 'sending again');
   const read = { lines: 0 };
   try {
     const result = await client.publish(topic, eventsOf(source, read), {
@@ -37,11 +42,12 @@ export async function publishAsProducer(client: LeatClient, run: ProducerRun): P
       signal: cut.signal,
       onProgress(durable) {
         trouble.passed();
+        connection.back();
         addDurable(totals, durable);
       },
       onSetback(setback) {
         trouble.came();
-        notice(describeSetback(setback));
+        connection.lost(setback);
       },
     });
     addDurable(totals, result);
@@ -115,8 +121,4 @@ function explainRefusal(error: unknown, producerId: string, topic: string): unkn
     ['give the same file, with new lines at its end only; or take another --producer for another source'],
     { cause: error },
   );
-}
-
-function describeSetback({ error, attempt, delayMs }: Setback): string {
-  return `connection lost (${error.message}); sending again in ${(delayMs / 1000).toFixed(1)} s (try ${attempt})`;
 }

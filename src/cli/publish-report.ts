@@ -44,15 +44,14 @@ export function textSummary(
   producer?: string,
 ): string {
   if (accepted === 0n && duplicates > 0n && producer !== undefined) {
-    return `nothing new: all ${durableLines} events of producer ${producer} were on ${topic} already\n`;
+    const all = durableLines === 1 ? 'the only event' : `all ${durableLines} events`;
+    return `nothing new: ${all} of producer ${producer} ${durableLines === 1 ? 'is' : 'are'} on ${topic} already\n`;
   }
-  const known = duplicates > 0n ? `, ${duplicates} were there already` : '';
-  // A producer's run adds to those before; without one the lines are what was published.
-  const count = producer === undefined ? BigInt(durableLines) : accepted;
+  const known = duplicates > 0n ? `; ${duplicates} ${duplicates === 1n ? 'was a duplicate' : 'were duplicates'}` : '';
   const { firstOffset, lastOffset } = totals;
   const many = firstOffset === lastOffset ? `, offset ${firstOffset}` : `, offsets ${firstOffset} to ${lastOffset}`;
   const range = accepted > 0n ? many : '';
-  return `published ${count} ${count === 1n ? 'event' : 'events'} to ${topic}${range}${known}\n`;
+  return `published ${accepted} ${accepted === 1n ? 'event' : 'events'} to ${topic}${range}${known}\n`;
 }
 
 /** The same for programs. */

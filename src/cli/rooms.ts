@@ -2,9 +2,8 @@ import type { Command } from 'commander';
 import { Member, ReadMark, Room, type ChatServiceClient } from '../../gen/leat/v1/chat_service.js';
 import { escapeJson } from './escape-text.js';
 import { nameOf } from './format-message.js';
-import { formatTable } from './format-table.js';
+import { formatTable, tableStyle, type TableOptions } from './format-table.js';
 import { formatAge, formatTime } from './format-time.js';
-import type { Paint } from './paint.js';
 import type { GlobalOptions, Session } from './session.js';
 
 interface RoomsOptions extends GlobalOptions {
@@ -36,10 +35,11 @@ export function addRoomsCommand(program: Command, session: Session): void {
 async function listRooms(session: Session, options: RoomsOptions): Promise<void> {
   let first = true;
   for await (const rooms of pages(session.client(options).chat, options.prefix, session.signal)) {
-    const text = options.json ? rooms.map(formatJson).join('') : formatPage(rooms, first, session.paint);
+    const text = options.json ? rooms.map(formatJson).join('') : formatPage(rooms, tableStyle(session, first));
     await session.output.write(text, session.signal);
-    first = false;
+    if (rooms.length > 0) first = false;
   }
+  if (first && options.prefix !== undefined) session.notice(`no room has a name that begins with "${options.prefix}"`);
 }
 
 async function* pages(chat: ChatServiceClient, prefix: string | undefined, signal: AbortSignal) {
@@ -51,7 +51,7 @@ async function* pages(chat: ChatServiceClient, prefix: string | undefined, signa
   } while (pageToken !== '');
 }
 
-function formatPage(rooms: readonly Room[], first: boolean, paint: Paint): string {
+function formatPage(rooms: readonly Room[], style: TableOptions): string {
   const now = Date.now();
   const rows = rooms.map(({ room, firstOffset, headOffset, memberCount, lastCommitTime }) => [
     room,
@@ -61,11 +61,11 @@ function formatPage(rooms: readonly Room[], first: boolean, paint: Paint): strin
     formatTime(lastCommitTime),
     formatAge(lastCommitTime, now),
   ]);
-  return formatTable(['ROOM', 'MESSAGES', 'HEAD', 'HERE', 'LAST MESSAGE', 'AGE'], rows, first, paint);
+  return formatTable(['ROOM', 'MESSAGES', 'HEAD', 'HERE', 'LAST MESSAGE', 'AGE'], rows, style);
 }
 
 async function showRoom(session: Session, name: string, options: RoomsOptions): Promise<void> {
-  const { output, paint, signal } = session;
+  const { output, signal } = session;
   const { room, members, readMarks } = await session.client(options).chat.getRoom({ room: name }, { signal });
   if (room === undefined) return;
   if (options.json) {
@@ -79,9 +79,9 @@ async function showRoom(session: Session, name: string, options: RoomsOptions): 
   const here = members.map(({ user, joinTime }) => [nameOf(user), formatTime(joinTime), readBy.get(user) ?? '-']);
   const away = readMarks.filter(({ user }) => !members.some((member) => member.user === user));
   const rows = [...here, ...away.map(({ user, offset }) => [nameOf(user), '-', String(offset)])];
-  const text = formatPage([room], true, paint);
+  const text = formatPage([room], tableStyle(session));
   await output.write(
-    rows.length === 0 ? text : `${text}\n${formatTable(['USER', 'HERE SINCE', 'READ'], rows, true, paint)}`,
+    rows.length === 0 ? text : `${text}\n${formatTable(['USER', 'HERE SINCE', 'READ'], rows, tableStyle(session))}`,
     signal,
   );
 }

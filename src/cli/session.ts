@@ -5,6 +5,7 @@ import { createOutput, type Output } from './output.js';
 import { paintLabel } from './paint-label.js';
 import { createPaint, type Paint } from './paint.js';
 import type { Screen } from './progress.js';
+import { watchReader } from './reader-watch.js';
 
 /** The streams that a command line runs in; `process` has them. */
 export interface Terminal {
@@ -21,6 +22,9 @@ export interface Interrupt {
   /** Leaves Ctrl-C and SIGTERM to somebody else. */
   release(): void;
 }
+
+/** Of `--address`. */
+export const DEFAULT_ADDRESS = '127.0.0.1:50051';
 
 export interface GlobalOptions {
   readonly address: string;
@@ -39,6 +43,11 @@ export interface Session {
   readonly signal: AbortSignal;
   /** True once the reader of the output went away. */
   outputClosed(): boolean;
+  /**
+   * Ends the command when the reader of the output goes away, also while there is nothing to write. For commands whose
+   * only purpose is their output; others finish their work.
+   */
+  endWithReader(): void;
   /** A client for the global options; closed with the session. */
   client(options: GlobalOptions): LeatClient;
   /** One line for the person at the terminal, beside the results. */
@@ -53,10 +62,12 @@ export function createSession(terminal: Terminal, interrupt: Interrupt): Session
   const { env = {} } = terminal;
   const paintError = createPaint(terminal.stderr, env);
   let outputClosed = false;
-  const output = createOutput(terminal.stdout, () => {
+  let stopWatching = () => undefined as void;
+  const onClosed = () => {
     outputClosed = true;
     end();
-  });
+  };
+  const output = createOutput(terminal.stdout, onClosed);
   const ignore = () => undefined; // Nobody reads the notices: there is no place left to say so.
   terminal.stderr.on('error', ignore);
   interrupt.signal.addEventListener('abort', end);
@@ -69,6 +80,10 @@ export function createSession(terminal: Terminal, interrupt: Interrupt): Session
     interrupt,
     signal: ended.signal,
     outputClosed: () => outputClosed,
+    endWithReader() {
+      stopWatching();
+      if (terminal.stdout.fd !== undefined) stopWatching = watchReader(terminal.stdout.fd, onClosed);
+    },
     client(options) {
       // A person sees the first failure at once, and knows better than we do whether to wait.
       const client = createLeatClient({ address: options.address, user: options.user, maxAttempts: 1 });
@@ -78,6 +93,7 @@ export function createSession(terminal: Terminal, interrupt: Interrupt): Session
     notice: (line) => void terminal.stderr.write(`${paintLabel(paintError, escapeText(line))}\n`),
     async close() {
       interrupt.signal.removeEventListener('abort', end);
+      stopWatching();
       await Promise.all(clients.map((client) => client.close()));
     },
   };

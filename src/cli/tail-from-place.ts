@@ -22,6 +22,8 @@ export interface TailSettings {
   readonly live: boolean;
   readonly maxAttempts: number;
   readonly onSetback: (setback: Setback) => void;
+  /** Called with the head of the topic when the server has answered, at the start and after a lost connection. */
+  readonly onHead: (headOffset: bigint) => void;
 }
 
 /**
@@ -46,7 +48,7 @@ export async function tailFromPlace(
   }
 }
 
-function followOptions(options: PlaceOptions, { onSetback, ...settings }: TailSettings): FollowOptions {
+function followOptions(options: PlaceOptions, { onSetback, onHead, ...settings }: TailSettings): FollowOptions {
   const { type: types, subject: subjects, attribute: attributes, limit } = options;
   return {
     ...settings,
@@ -55,7 +57,8 @@ function followOptions(options: PlaceOptions, { onSetback, ...settings }: TailSe
     filter: { types, subjects, attributes },
     limit,
     maxFirstAttempts: 1,
-    onState({ state, error, attempt = 1, retryInMs: delayMs = 0 }) {
+    onState({ state, headOffset, error, attempt = 1, retryInMs: delayMs = 0 }) {
+      if (headOffset >= 0n && state !== 'reconnecting') onHead(headOffset);
       if (state === 'reconnecting' && error !== undefined) onSetback({ error, attempt, delayMs });
     },
   };

@@ -3,14 +3,15 @@ import { Option, type Command } from 'commander';
 import type { EventRecord, Start } from '../../gen/leat/v1/event.js';
 import type { DeepPartial, ListEventsRequest } from '../../gen/leat/v1/event_service.js';
 import { readPages } from '../client/follow/read-pages.js';
-import type { Setback } from '../client/index.js';
 import { formatCloudEvent } from './cloud-event.js';
+import { createConnectionNotices } from './connection-notices.js';
+import { describeResume } from './resume-command.js';
 import { formatEvent } from './format-event.js';
 import { collect, parseCount, parseFrom, parseName, parsePair, parseUntil } from './parse-values.js';
 import type { GlobalOptions, Session } from './session.js';
 import { tailFromPlace } from './tail-from-place.js';
 
-interface TailOptions extends GlobalOptions {
+export interface TailOptions extends GlobalOptions {
   readonly from?: Start;
   readonly last?: bigint;
   readonly type?: string[];
@@ -74,32 +75,48 @@ Examples:
 
 async function tail(session: Session, topic: string, options: TailOptions): Promise<void> {
   const { signal } = session;
-  const onSetback = (setback: Setback) => session.notice(describeSetback(setback));
+  session.endWithReader();
+  const connection = createConnectionNotices(session.notice, 'resuming');
+  const isKnown = warnIfUnknown(session, topic, options.follow);
   // Somebody who follows wants to see the server come back; an export that cannot end should fail.
-  const settings = { signal, onSetback, maxAttempts: options.follow ? Infinity : 10 };
+  const settings = { signal, onSetback: connection.lost, maxAttempts: options.follow ? Infinity : 10 };
   const client = session.client(options);
   let resumeToken = '';
+  let printed = 0n;
   try {
     if (options.checkpoint !== undefined || options.cursor !== undefined) {
       const write = (record: EventRecord) =>
         session.output.deliver(`${formatRecord(topic, record, options.json)}\n`, signal);
-      return await tailFromPlace(client, topic, options, { ...settings, live: options.follow ?? false }, write);
+      const onHead = (headOffset: bigint) => {
+        connection.back();
+        isKnown(headOffset);
+      };
+      return await tailFromPlace(client, topic, options, { ...settings, onHead, live: options.follow ?? false }, write);
     }
     const { events } = client;
     for await (const page of readPages(events, listRequest(topic, options), { ...settings, maxFirstAttempts: 1 })) {
+      connection.back();
+      isKnown(page.headOffset);
       await print(session, topic, page.records, options.json);
       ({ resumeToken } = page);
+      printed += BigInt(page.records.length);
     }
   } catch (error) {
     if (!isAbortError(error) || !options.follow) throw error;
-    tellWhereToGoOn(session, topic, resumeToken);
+    const isWatched = session.terminal.stderr.isTTY === true && !session.outputClosed();
+    if (isWatched && resumeToken !== '') session.notice(describeResume(topic, options, resumeToken, printed));
   }
 }
 
-function tellWhereToGoOn(session: Session, topic: string, resumeToken: string): void {
-  const interactive = session.terminal.stderr.isTTY === true && !session.outputClosed();
-  if (interactive && resumeToken !== '')
-    session.notice(`go on with: leat tail ${topic} --follow --from ${resumeToken}`);
+/** A topic without events may be a mistyped one: says so once. */
+function warnIfUnknown(session: Session, topic: string, follow = false): (headOffset: bigint) => void {
+  let isSaid = false;
+  return (headOffset) => {
+    if (headOffset > 0n || isSaid) return;
+    isSaid = true;
+    const next = follow ? 'waiting for the first one' : '"leat topics" lists those that have';
+    session.notice(`topic "${topic}" has no events yet; ${next}`);
+  };
 }
 
 async function print({ output, signal }: Session, topic: string, records: readonly EventRecord[], json?: boolean) {
@@ -116,8 +133,4 @@ function listRequest(topic: string, options: TailOptions): DeepPartial<ListEvent
   const { type: types, subject: subjects, attribute: attributes, from, last, until: end, limit, follow } = options;
   const start: Start | undefined = last === undefined ? from : { position: { $case: 'last', value: last } };
   return { topic, start, filter: { types, subjects, attributes }, end, limit, follow };
-}
-
-function describeSetback({ error, attempt, delayMs }: Setback): string {
-  return `connection lost (${error.message}); going on where it was in ${(delayMs / 1000).toFixed(1)} s (try ${attempt})`;
 }

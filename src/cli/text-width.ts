@@ -27,6 +27,31 @@ export function textWidth(text: string): number {
   return splitGraphemes(text).reduce((width, grapheme) => width + graphemeWidth(grapheme), 0);
 }
 
+/** The text, filled up with spaces to so many columns. */
+export function padText(text: string, columns: number): string {
+  return text + ' '.repeat(Math.max(0, columns - textWidth(text)));
+}
+
+/** What separates the parts of a line: within a part there are single spaces only. */
+const PART_END = / {2,}/g;
+
+/**
+ * The line, or as many of its parts as fit into so many columns. A part is never cut, so that no number loses its end:
+ * only a first part that does not fit and has no digits is shortened.
+ */
+export function fitLine(line: string, columns: number): string {
+  if (textWidth(line) <= columns) return line;
+  let fitting = '';
+  for (const { index } of line.matchAll(PART_END)) {
+    const parts = line.slice(0, index);
+    if (textWidth(parts) > columns) break;
+    fitting = parts;
+  }
+  if (fitting !== '') return fitting;
+  const [first = ''] = line.split('  ', 1);
+  return /\d/.test(first) ? '' : fitText(first, columns);
+}
+
 /** The text, or its beginning with an ellipsis, in so many columns at most. */
 export function fitText(text: string, columns: number): string {
   if (textWidth(text) <= columns) return text;

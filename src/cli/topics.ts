@@ -1,7 +1,7 @@
 import { isAbortError } from 'abort-controller-x';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { describeTopics } from './describe-topics.js';
-import { formatTable } from './format-table.js';
+import { formatTable, tableStyle } from './format-table.js';
 import { formatTopicJson, topicColumns, topicRow } from './format-topics.js';
 import type { Session } from './session.js';
 import { watchTopics, type WatchOptions } from './watch-topics.js';
@@ -43,6 +43,7 @@ Examples:
 
 async function topics(session: Session, prefix: string | undefined, options: TopicsOptions): Promise<void> {
   if (options.watch !== true) return list(session, prefix, options);
+  session.endWithReader();
   try {
     await watchTopics(session, prefix, options);
   } catch (error) {
@@ -52,7 +53,7 @@ async function topics(session: Session, prefix: string | undefined, options: Top
 }
 
 async function list(session: Session, prefix: string | undefined, { long, json, ...options }: TopicsOptions) {
-  const { signal, paint } = session;
+  const { signal } = session;
   const { events } = session.client(options);
   let first = true;
   for await (const page of describeTopics(events, { prefix, long, signal })) {
@@ -62,12 +63,12 @@ async function list(session: Session, prefix: string | undefined, { long, json, 
       : formatTable(
           topicColumns({ long }),
           page.map((described) => topicRow(described, now)),
-          first,
-          paint,
+          tableStyle(session, first),
         );
     await session.output.write(text, signal);
-    first = false;
+    if (page.length > 0) first = false;
   }
+  if (first && prefix !== undefined) session.notice(`no topic has a name that begins with "${prefix}"`);
 }
 
 /** Seconds on the command line, milliseconds inside. */

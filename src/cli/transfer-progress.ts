@@ -3,6 +3,7 @@ import { formatTransfer, type TransferSample } from './format-transfer.js';
 import { noProgress, startProgress, type Progress } from './progress.js';
 import { createRateMeter } from './rate-meter.js';
 import type { Session } from './session.js';
+import { fitText } from './text-width.js';
 
 /** What a transfer's progress line is drawn from. */
 export interface TransferState extends Omit<TransferSample, 'rate'> {
@@ -33,5 +34,6 @@ export function openTransferProgress(
 
 /** A long name would push what changes off the screen. */
 function shorten(text: string): string {
-  return text.length <= TITLE_CELLS ? text : `${text.slice(0, TITLE_CELLS - 1)}…`;
+  // Two spaces would look like the end of the title.
+  return fitText(text.replace(/ {2,}/g, ' '), TITLE_CELLS);
 }

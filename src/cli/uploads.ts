@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
 import { Upload, type UploadServiceClient } from '../../gen/leat/v1/upload_service.js';
 import { escapeJson } from './escape-text.js';
-import { formatTable } from './format-table.js';
+import { formatTable, tableStyle, type TableOptions } from './format-table.js';
 import { formatAge, formatTime } from './format-time.js';
-import type { Paint } from './paint.js';
 import { formatBytes } from './progress.js';
 import type { GlobalOptions, Session } from './session.js';
 
@@ -37,7 +36,7 @@ export function addUploadsCommand(program: Command, session: Session): void {
 async function list(session: Session, options: UploadsOptions): Promise<void> {
   let first = true;
   for await (const page of pages(session.client(options).uploads, session.signal)) {
-    const text = options.json ? page.map(formatJson).join('') : formatPage(page, first, session.paint);
+    const text = options.json ? page.map(formatJson).join('') : formatPage(page, tableStyle(session, first));
     await session.output.write(text, session.signal);
     first = false;
   }
@@ -56,7 +55,7 @@ function formatJson(upload: Upload): string {
   return `${escapeJson(JSON.stringify({ committedSize: '0', ...(Upload.toJSON(upload) as object) }))}\n`;
 }
 
-function formatPage(page: readonly Upload[], first: boolean, paint: Paint): string {
+function formatPage(page: readonly Upload[], style: TableOptions): string {
   const now = Date.now();
   const rows = page.map(({ uploadId, name, committedSize, size, createTime, expireTime }) => [
     uploadId,
@@ -67,7 +66,7 @@ function formatPage(page: readonly Upload[], first: boolean, paint: Paint): stri
     formatAge(createTime, now),
     formatTime(expireTime),
   ]);
-  return formatTable(['ID', 'NAME', 'DURABLE', 'SIZE', 'DONE', 'AGE', 'EXPIRES'], rows, first, paint);
+  return formatTable(['ID', 'NAME', 'DURABLE', 'SIZE', 'DONE', 'AGE', 'EXPIRES'], rows, style);
 }
 
 async function cancel(session: Session, uploadId: string, options: UploadsOptions): Promise<void> {

@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
 import type { User, UserServiceClient } from '../../gen/leat/v1/user_service.js';
 import { usageError } from './cli-error.js';
-import { formatTable } from './format-table.js';
+import { formatTable, tableStyle, type TableOptions } from './format-table.js';
 import { formatUser } from './format-user.js';
-import type { Paint } from './paint.js';
 import type { GlobalOptions, Session } from './session.js';
 
 interface ReadOptions extends GlobalOptions {
@@ -45,7 +44,7 @@ async function listUsers(session: Session, options: ReadOptions): Promise<void> 
   for await (const users of pages(session.client(options).users, session.signal)) {
     const text = options.json
       ? users.map((user) => formatUser(user, true)).join('')
-      : formatPage(users, first, session.paint);
+      : formatPage(users, tableStyle(session, first));
     await session.output.write(text, session.signal);
     first = false;
   }
@@ -60,7 +59,7 @@ async function* pages(service: UserServiceClient, signal: AbortSignal) {
   } while (pageToken !== '');
 }
 
-function formatPage(users: readonly User[], first: boolean, paint: Paint): string {
+function formatPage(users: readonly User[], style: TableOptions): string {
   const rows = users.map(({ userId, name, email, etag }) => [userId, name, email || '-', etag]);
-  return formatTable(['ID', 'NAME', 'EMAIL', 'ETAG'], rows, first, paint);
+  return formatTable(['ID', 'NAME', 'EMAIL', 'ETAG'], rows, style);
 }

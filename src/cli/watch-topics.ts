@@ -1,13 +1,14 @@
 import { delay } from 'abort-controller-x';
 import type { Topic } from '../../gen/leat/v1/event_service.js';
 import { readCallFailure } from './call-failure.js';
+import { createConnectionNotices } from './connection-notices.js';
 import { describeTopics, type DescribedTopic } from './describe-topics.js';
 import { formatTable } from './format-table.js';
 import { formatTopicJson, topicColumns, topicRow, type TopicRates } from './format-topics.js';
 import { createRateMeter } from './rate-meter.js';
 import { screenSize } from './screen-size.js';
 import type { GlobalOptions, Session } from './session.js';
-import { fitText } from './text-width.js';
+import { fitLine } from './text-width.js';
 
 export interface WatchOptions extends GlobalOptions {
   readonly json?: boolean;
@@ -29,6 +30,7 @@ export async function watchTopics(session: Session, prefix: string | undefined, 
   const { events } = session.client(options);
   const asTable = terminal.stdout.isTTY === true && options.json !== true;
   const rates = createTopicRates();
+  const connection = createConnectionNotices(session.notice, 'looking again');
   for (let looks = 0; ; looks++) {
     try {
       const rows: (readonly [DescribedTopic, TopicRates])[] = [];
@@ -36,11 +38,12 @@ export async function watchTopics(session: Session, prefix: string | undefined, 
         rows.push(...page.map((described) => [described, rates.note(described.topic)] as const));
       }
       rates.forgetOthers();
+      connection.back();
       await session.output.write(asTable ? formatScreen(session, rows, options) : formatLines(rows), signal);
     } catch (error) {
       const failure = readCallFailure(error);
       if (looks === 0 || failure?.retryable !== true) throw error;
-      session.notice(`connection lost (${failure.message}); looking again`);
+      connection.lost({ error: failure, delayMs: options.interval });
     }
     await delay(signal, options.interval);
   }
@@ -86,15 +89,21 @@ function formatLines(rows: readonly Row[]): string {
 function formatScreen({ paint, terminal }: Session, rows: readonly Row[], { long, interval }: WatchOptions): string {
   const { columns, rows: height } = screenSize(terminal.stdout);
   const now = Date.now();
-  const status = `${rows.length} ${rows.length === 1 ? 'topic' : 'topics'}, every ${interval / 1000} s; Ctrl-C ends`;
+  const status = `${rows.length} ${rows.length === 1 ? 'topic' : 'topics'}  every ${interval / 1000} s  Ctrl-C ends`;
   const table = formatTable(
     topicColumns({ long, watch: true }),
     rows.map(([described, rates]) => topicRow(described, now, rates)),
+    { columns },
   );
   const [heading = '', ...lines] = table.split('\n').slice(0, -1);
   const room = Math.max(1, height - 4);
   const more = lines.length > room ? [`and ${lines.length - room} more: give a prefix`] : [];
-  const shown = [status, heading, ...lines.slice(0, room), ...more].map((line) => fitText(line, columns));
+  const shown = [
+    fitLine(status, columns),
+    heading,
+    ...lines.slice(0, room),
+    ...more.map((line) => fitLine(line, columns)),
+  ];
   return `${CLEAR_SCREEN}${shown.map((line, index) => (index === 1 ? paint('heading', line) : line)).join('\n')}\n`;
 }
 
