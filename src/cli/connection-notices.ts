@@ -12,8 +12,9 @@ export function createConnectionNotices(notice: (line: string) => void, plan: st
   let isLost = false;
   return {
     lost(retry) {
+      // A watch has no count of its tries: it says so once.
+      if (!isLost || retry.attempt !== undefined) notice(describeRetry(retry, plan));
       isLost = true;
-      notice(describeRetry(retry, plan));
     },
     back() {
       if (isLost) notice('connected again');

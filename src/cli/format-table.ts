@@ -40,12 +40,17 @@ export function formatTable(
   const widths = fitWidths(safe, columns);
   const isCut = widths.length < header.length;
   return safe
-    .map((row) => widths.map((width, column) => padText(fitText(row[column] ?? '', width), width)))
+    .map((row) => widths.map((width, column) => padText(fitCell(row[column] ?? '', width), width)))
     .map((cells) => [...cells, ...(isCut ? ['…'] : [])].join(GAP).trimEnd())
     .map((line, index) => (index === 0 ? paint('heading', line) : line))
     .slice(withHeader ? 0 : 1)
     .map((line) => `${line}\n`)
     .join('');
+}
+
+/** A number that does not fit is not shown: its beginning would be another number. */
+function fitCell(cell: string, width: number): string {
+  return NUMERIC.test(cell) && textWidth(cell) > width ? '…' : fitText(cell, width);
 }
 
 /** The width of each column that is shown. */

@@ -54,13 +54,15 @@ describe('leat chat as a pipe', () => {
     follower.child.stdin.write('ready\n');
     await follower.until('stdout', /"data":"ready"/);
     await service.crashAndRestart();
-    await follower.until('stderr', /connection lost/);
+    await follower.until('stderr', /connection lost .*; resuming in [^]*connected again\n/);
     expect((await runLeat(at('chat', room), { input: 'are you there?\n' })).code).toBe(0);
     await follower.until('stdout', /"data":"are you there\?"/);
     follower.child.stdin.end('yes\n');
     await follower.until('stdout', /"data":"yes"/);
     follower.child.kill('SIGINT');
-    expect((await follower.ended).code).toBe(0);
+    const { code, stderr } = await follower.ended;
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/connected again\n$/);
   });
 
   it('says what is wrong, with the exit code of every command', async () => {
@@ -125,6 +127,9 @@ onTerminal('leat chat on a terminal', () => {
     ann.type(`/quit${enter}`);
     const { code, screen } = await ann.ended;
     expect(code).toBe(0);
+    // The connection is closed, not lost.
+    expect(screen).not.toContain('connection lost');
+    expect((await bob.ended).screen).not.toContain('connection lost');
     // Nothing of the rows at the bottom stays.
     expect(screen.endsWith(`\r${escape}[1A${escape}[J`)).toBe(true);
   });

@@ -48,7 +48,7 @@ async function fileOf(name: string, text: string): Promise<string> {
 async function lastWords({ ended }: TerminalRun) {
   const { code, screen } = await ended;
   const lines = stripVTControlCharacters(screen.replaceAll(CLEAR_LINE, '\r\n')).split(/\r\n|\^C/);
-  return { code, said: lines.filter((line) => /^(?:error| {2}|go on|waiting)/.test(line)) };
+  return { code, said: lines.filter((line) => /^(?:error| {2}|to resume|waiting)/.test(line)) };
 }
 
 /** Resolves when the command has had the time to see everything that was sent to it before. */
@@ -158,7 +158,10 @@ onTerminal('Ctrl-C while leat tail', () => {
     const live = runInTerminal(at(['tail', 'log', '--follow', ...place], own));
     await live.until(/line 2\r\n/);
     live.type(CTRL_C);
-    const goOn = place.length > 0 ? [] : [expect.stringMatching(/^go on with: leat tail log --follow --from \S+$/)];
+    const goOn =
+      place.length > 0
+        ? []
+        : [expect.stringMatching(/^to resume: leat tail log --follow --from \S+ --address 127\.0\.0\.1:\d+$/)];
     expect(await lastWords(live)).toEqual({ code: 0, said: goOn });
 
     await runLeat(at(['publish', 'log'], own), { input: numberedLines(1, 3) });

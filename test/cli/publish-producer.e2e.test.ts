@@ -21,13 +21,13 @@ describe('leat publish --producer', () => {
     expect(await run()).toEqual({ code: 0, stdout: 'published 3 events to grows, offsets 1 to 3\n', stderr: '' });
     expect(await run()).toEqual({
       code: 0,
-      stdout: 'nothing new: all 3 events of producer p were on grows already\n',
-      stderr: 'producer p has 3 events on grows; going on from line 4\n',
+      stdout: 'nothing new: all 3 events of producer p are on grows already\n',
+      stderr: 'producer p has 3 events on grows; continuing with line 4\n',
     });
     await appendFile(file, numberedLines(2, 4));
     expect(await run()).toMatchObject({
       code: 0,
-      stdout: 'published 2 events to grows, offsets 4 to 5, 3 were there already\n',
+      stdout: 'published 2 events to grows, offsets 4 to 5; 3 were duplicates\n',
     });
     const { stdout } = await runLeat(['tail', 'grows', '--json', '--address', service.address]);
     expect([...stdout.matchAll(/"data":"line (\d)"/g)].map(([, number]) => number)).toEqual(['1', '2', '3', '4', '5']);
@@ -60,7 +60,11 @@ describe('leat publish --producer', () => {
     await publish.until('stderr', /connection lost .*; sending again in /);
     await service.restart();
     publish.child.stdin.end(numberedLines(500, 1_001));
-    expect(await publish.ended).toMatchObject({ code: 0, stdout: expect.stringMatching(/^published \d+ events/) });
+    expect(await publish.ended).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^published \d+ events/),
+      stderr: expect.stringContaining('connected again\n'),
+    });
     tail.child.kill('SIGINT');
     await tail.ended;
     const { stdout } = await runLeat(['tail', 'crash', '--address', service.address]);
@@ -80,7 +84,7 @@ describe('leat publish --producer', () => {
       stderr: 'error: interrupted\n  lines 1 to 2 are durable; go on from line 3\n',
     });
     const waiting = startLeat(['publish', 'stop', '--producer', 'p', '--address', service.address]);
-    await waiting.until('stderr', /going on from line 3/);
+    await waiting.until('stderr', /continuing with line 3/);
     await service.crash();
     waiting.child.stdin.write(numberedLines(9));
     await waiting.until('stderr', /connection lost/);

@@ -88,7 +88,7 @@ describe('leat publish', () => {
     expect(await leat(['publish', 'orders', '--envelope'], input)).toMatchObject({ code: 0 });
     expect(await jsonOf('orders')).toMatchObject(envelopes);
     const again = await leat(['publish', 'orders', '--envelope'], input);
-    expect(again.stdout).toBe('published 3 events to orders, 3 were there already\n');
+    expect(again.stdout).toBe('published 0 events to orders; 3 were duplicates\n');
     const { stdout } = await leat(['tail', 'orders', '--json']);
     await leat(['publish', 'copy', '--envelope'], stdout);
     expect(await jsonOf('copy')).toMatchObject(envelopes);

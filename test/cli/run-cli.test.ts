@@ -52,7 +52,7 @@ describe('at a terminal', () => {
     expect(terminal.stdout.read()).toBe('published 1 event to typed, offset 1\n');
   });
 
-  it('a followed tail that is interrupted says where to go on, and does go on there', async () => {
+  it('a followed tail that is interrupted prints a command that resumes it', async () => {
     const interrupt = createInterrupt();
     const first = createTerminal();
     const publish = (text: string) => {
@@ -65,7 +65,8 @@ describe('at a terminal', () => {
     await once(first.stdout, 'readable');
     interrupt.abort();
     expect(await run).toBe(0);
-    const said = /^go on with: leat tail log --follow --from (\S+)\n$/.exec(String(first.stderr.read()));
+    const said = /^to resume: leat tail log --follow --from (\S+) --address (\S+)\n$/.exec(String(first.stderr.read()));
+    expect(said?.[2]).toBe(service.address);
     await publish('two\n');
     const second = createTerminal();
     const args = ['tail', 'log', '--from', said?.[1] ?? '', '--address', service.address];

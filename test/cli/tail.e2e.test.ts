@@ -104,8 +104,23 @@ describe('leat tail', () => {
     const { code, stdout, stderr } = await tail.ended;
     expect(code).toBe(0);
     expect(`${payloads(stdout).join('\n')}\n`).toBe(numberedLines(2_000));
-    expect(stderr).toMatch(/^connection lost \(.*\); going on where it was in \d+\.\d s \(try 1\)\n/);
+    expect(stderr).toMatch(/^(?:connection lost \(.*\); resuming in \d+\.\d s \(try \d+\)\n)+connected again\n$/);
   });
+
+  it.each([[[]], [['--cursor', 'reader']]])(
+    'says that a topic has no events, for it may be mistyped: %j',
+    async (flags) => {
+      expect(await leat(['tail', 'ordres', ...flags])).toEqual({
+        code: 0,
+        stdout: '',
+        stderr: 'topic "ordres" has no events yet; "leat topics" lists those that have\n',
+      });
+      const tail = startLeat(at(['tail', 'ordres', '--follow', ...flags]));
+      await tail.until('stderr', /^topic "ordres" has no events yet; waiting for the first one\n$/);
+      tail.child.kill('SIGINT');
+      expect((await tail.ended).code).toBe(0);
+    },
+  );
 
   it('tells the offset to begin with when it is told to begin beyond the end', async () => {
     await leat(['publish', 'short'], 'one\n');

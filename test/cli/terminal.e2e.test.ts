@@ -94,7 +94,8 @@ describe('formatProgress', () => {
     expect(formatProgress({ ...sample, totalBytes: 4 << 20 }, 2_000)).toBe(
       '[###############.....]  75 %  12,345 lines  3.0 MiB of 4.0 MiB  1.5 MiB/s  12,000 durable',
     );
-    expect(formatProgress({ ...sample, totalBytes: 1 << 20 }, 2_000)).toContain('[####################] 100 %');
+    const grown = { ...sample, durableLines: 12_345, totalBytes: 1 << 20 };
+    expect(formatProgress(grown, 2_000)).toContain('[####################] 100 %');
     expect(formatProgress({ ...sample, totalBytes: 0 }, 0)).toMatch(/^12,345 lines .* - {2}/);
   });
 });

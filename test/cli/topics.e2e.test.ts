@@ -96,12 +96,18 @@ describe('leat topics --watch', () => {
     const watch = startLeat(['topics', 'back', '--watch', '--interval', '0.1', '--address', own.address]);
     await watch.until('stdout', /"headOffset":"1"/);
     await own.crash();
-    await watch.until('stderr', /^connection lost \(.*\); looking again\n/);
+    await watch.until('stderr', /^connection lost \(.*\); looking again in 0\.1 s\n/);
     await own.restart();
     await runLeat(['publish', 'back', '--address', own.address], { input: numberedLines(1) });
     await watch.until('stdout', /"headOffset":"2"/);
+    await watch.until('stderr', /connected again\n$/);
     watch.child.kill('SIGTERM');
     expect(await watch.ended).toMatchObject({ code: 0 });
+  });
+
+  it('says that no topic begins with a prefix', async () => {
+    const stderr = 'no topic has a name that begins with "nothing/"\n';
+    expect(await runLeat(at('topics', 'nothing/'))).toEqual({ code: 0, stdout: '', stderr });
   });
 
   it('ends at once without a service, and quietly when nobody reads it any more', async () => {
@@ -121,7 +127,7 @@ describe('leat topics --watch', () => {
     const columns = 'TOPIC +EVENTS +EVENTS/S +BYTES/S +SIZE +AGE +CURSORS +MAX LAG';
     await run.until(
       new RegExp(
-        `\\u001b\\[H\\u001b\\[J1 topic, every 0.1 s; Ctrl-C ends\\r\\n\\S*${columns}\\S*\\r\\ndrawn/a +3 +- +- `,
+        `\\u001b\\[H\\u001b\\[J1 topic  every 0.1 s  Ctrl-C ends\\r\\n\\S*${columns}\\S*\\r\\ndrawn/a +3 +- +- `,
       ),
     );
     await run.until(/drawn\/a +3 +0 +0 B\/s +\d+ B +\d+ s +1 +2\r\n/);
