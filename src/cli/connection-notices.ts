@@ -2,7 +2,7 @@ import type { LeatError, Setback } from '../client/index.js';
 
 /** Tells the user when the connection is lost, and when it is back. */
 export interface ConnectionNotices {
-  lost(retry: { readonly error: LeatError; readonly delayMs: number; readonly attempt?: number }): void;
+  readonly lost: (retry: { readonly error: LeatError; readonly delayMs: number; readonly attempt?: number }) => void;
   /** The server has answered. Prints something only after `lost`. */
   back(): void;
 }

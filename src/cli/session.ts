@@ -51,7 +51,7 @@ export interface Session {
   /** A client for the global options; closed with the session. */
   client(options: GlobalOptions): LeatClient;
   /** One line for the person at the terminal, beside the results. */
-  notice(line: string): void;
+  readonly notice: (line: string) => void;
   close(): Promise<void>;
 }
 
