@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -39,6 +39,22 @@ interface Ended {
   readonly output: string;
 }
 
+/**
+ * A folder with an `npx` that starts the programs of this package at once. The real one takes 2 seconds for each of some
+ * forty commands, and a test of its own.
+ */
+function directNpx(parent: string): string {
+  const folder = mkdtempSync(path.join(parent, 'npx-'));
+  const script = [
+    '#!/bin/sh',
+    'name=$1; shift',
+    `if [ "$name" = leat ]; then exec '${process.execPath}' '${root}/dist/src/cli/main.js' "$@"; fi`,
+    `exec '${root}/node_modules/.bin/'"$name" "$@"`,
+  ];
+  writeFileSync(path.join(folder, 'npx'), `${script.join('\n')}\n`, { mode: 0o755 });
+  return folder;
+}
+
 /** The commands as they stand, but for ports and data directory, which come from the environment. */
 describe('README', () => {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'leat-readme-'));
@@ -51,6 +67,7 @@ describe('README', () => {
     [grpc, http] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
     env = { ...process.env, LEAT_DATA_DIR: dataDir, LEAT_LISTEN: grpc, LEAT_HTTP_LISTEN: http, LEAT_ADDRESS: grpc };
     delete env.NODE_OPTIONS;
+    env.PATH = `${directNpx(dataDir)}${path.delimiter}${env.PATH}`;
   });
 
   afterAll(async () => {
@@ -109,6 +126,16 @@ describe('README', () => {
     }
     expect((await terminals[0]?.ended)?.output).toContain('"msg":"stopped"');
   }, 240_000);
+
+  it('finds the command of this package with npx', async () => {
+    const { PATH } = process.env;
+    const run = spawn('npx', ['leat', '--version'], { cwd: root, env: { ...env, PATH } });
+    let output = '';
+    run.stdout.on('data', (data: Buffer) => (output += data.toString()));
+    const code = await new Promise((resolve) => run.on('close', resolve));
+    expect({ code, output }).toEqual({ code: 0, output: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+    // npx installs a link on first use.
+  }, 120_000);
 
   it('has a command for each of the four patterns', () => {
     expect(patterns).toHaveLength(4);

@@ -14,7 +14,7 @@ import { createResourceStack, type ResourceStack } from '../support/resource-sta
 import { makeTempDir } from '../support/temp-dir.js';
 
 /** How long the service has a hard time. The longer form: `LEAT_SURVIVAL_SECONDS=300 npm test -- survival`. */
-const SECONDS = Number(process.env.LEAT_SURVIVAL_SECONDS ?? 45);
+const SECONDS = Number(process.env.LEAT_SURVIVAL_SECONDS ?? 20);
 const TOPIC = 'survival';
 /** Those who wait for long are not there when it is hard. */
 const backoff = { maxMs: 300 };
