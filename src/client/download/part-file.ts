@@ -147,7 +147,7 @@ async function isRenamed(from: string, to: string): Promise<boolean> {
 }
 
 /** An empty file takes the name first, so that nothing is replaced that somebody else puts there. */
-async function reserveAndRename(part: string, file: string): Promise<void> {
+export async function reserveAndRename(part: string, file: string): Promise<void> {
   await (await open(file, 'wx')).close();
   try {
     await rename(part, file);
