@@ -8,13 +8,13 @@ import {
   type ReadBlobOptions,
 } from '../client/index.js';
 import { usageError } from './cli-error.js';
-import { findTarget } from './download-target.js';
+import { checkOutput, findTarget, isStandardOutput } from './download-target.js';
 import { escapeText } from './escape-text.js';
 import { formatBlobJson } from './format-blob.js';
 import { formatBytes } from './progress.js';
 import type { GlobalOptions, Session } from './session.js';
 import { openTransferProgress } from './transfer-progress.js';
-import { describeAmount, describeTransferSetback, explainTransfer } from './transfer-report.js';
+import { describeAmount, describeTransferSetback, explainTransfer, isResumable } from './transfer-report.js';
 
 interface DownloadOptions extends GlobalOptions {
   readonly output?: string;
@@ -30,9 +30,10 @@ export function addDownloadCommand(program: Command, session: Session): void {
     .command('download')
     .summary('download a blob to a file, or to the standard output')
     .description(
-      'Downloads a blob and compares its checksums and its SHA-256. The file appears under its name when it is whole;\n' +
-        'until then it is FILE.part, and the same command goes on with that, after Ctrl-C too. A file that is there is\n' +
-        'not replaced without --force; one that has the same bytes is left as it is.',
+      'Downloads a blob and compares its checksums and its SHA-256. The file appears under its name when it is complete;\n' +
+        'until then its bytes are in a hidden file (.NAME.leat-….part) in the same folder, and the same command continues\n' +
+        'with that, after Ctrl-C too. An existing file is not replaced without --force; one that has the same bytes is\n' +
+        'left as it is. Devices and named pipes are written with "-o -" and a redirection.',
     )
     .argument('<id>', 'the blob, as "leat upload" printed it')
     .option(
@@ -55,12 +56,14 @@ Examples:
 
 async function download(session: Session, blobId: string, options: DownloadOptions): Promise<void> {
   const { output, json, force: overwrite, address } = options;
-  if (json && output === '-') throw usageError('--json and "-o -" would both write to the standard output');
+  const isPiped = isStandardOutput(output);
+  if (json && isPiped) throw usageError('--json and "-o -" would both write to the standard output');
+  if (!isPiped) await checkOutput(output);
   const client = session.client(options);
   // Tells at once that there is no server, or no such blob.
   const { blob } = await client.blobs.getBlob({ blobId }, { signal: session.signal });
   if (blob === undefined) throw new LeatError('the service did not say what the blob is', { code: Status.INTERNAL });
-  const file = output === '-' ? undefined : await findTarget(blob, output);
+  const file = isPiped ? undefined : await findTarget(blob, output);
   const startedAt = performance.now();
   let far: DownloadProgress | undefined;
   const state = () => ({ position: far?.position ?? 0, size: Number(blob.size), moved: far?.received ?? 0 });
@@ -79,7 +82,7 @@ async function download(session: Session, blobId: string, options: DownloadOptio
     await session.output.write(text, session.signal);
   } catch (error) {
     progress.stop();
-    throw explainTransfer(error, whereToGoOn(file, far), address);
+    throw explainTransfer(error, isResumable(error) ? whereToGoOn(file, far) : [], address);
   } finally {
     progress.stop();
   }
@@ -103,5 +106,5 @@ function jsonResult({ blob }: DownloadResult, file: string): string {
 
 function whereToGoOn(file: string | undefined, far: DownloadProgress | undefined): string[] {
   if (far === undefined || far.position === 0 || file === undefined) return [];
-  return [`${formatBytes(far.position)} are in ${file}.part; the same command goes on from there`];
+  return [`${formatBytes(far.position)} of ${file} are kept; the same command goes on from there`];
 }

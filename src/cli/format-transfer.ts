@@ -12,11 +12,14 @@ export interface TransferSample {
   readonly durable?: number;
 }
 
+/** Bytes that are only sent, or written but not synced, are not done: 100 % means durable. */
+const NOT_ALL = 0.99;
+
 /** "[#####...............]  25 %  1.0 MiB of 4.0 MiB  512.0 KiB/s  6 s left  900.0 KiB durable", as far as it is known. */
 export function formatTransfer({ position, size, rate, durable }: TransferSample): string {
   const amount = size === undefined ? formatBytes(position) : `${formatBytes(position)} of ${formatBytes(size)}`;
   const parts = [
-    ...(size ? [formatBar(position / size)] : []),
+    ...(size ? [formatBar(Math.min(position / size, durable !== undefined && durable >= size ? 1 : NOT_ALL))] : []),
     amount,
     rate === undefined ? '-' : `${formatBytes(rate)}/s`,
     ...(size !== undefined && rate ? [`${formatDuration((size - position) / rate)} left`] : []),

@@ -1,5 +1,5 @@
 import { isAbortError } from 'abort-controller-x';
-import { clientReasons, LeatError, type Setback } from '../client/index.js';
+import { clientReasons, LeatError, Status, type Setback } from '../client/index.js';
 import { CliError, exitCodes } from './cli-error.js';
 import { formatDuration } from './format-transfer.js';
 import { describeCallError, describeViolations, exitCodeFor } from './present-error.js';
@@ -9,9 +9,23 @@ import { formatBytes } from './progress.js';
 const own: Readonly<Record<string, { readonly exitCode: number; readonly hint?: string }>> = {
   [clientReasons.sourceFailed]: { exitCode: exitCodes.usage },
   [clientReasons.targetFailed]: { exitCode: exitCodes.failed },
-  [clientReasons.targetBusy]: { exitCode: exitCodes.conflict },
   [clientReasons.targetExists]: { exitCode: exitCodes.conflict, hint: 'or replace it with --force' },
+  [clientReasons.targetNotAFile]: { exitCode: exitCodes.usage, hint: 'or use -o - and a redirection' },
 };
+
+/** What a failed transfer can be continued after, besides an interruption and a service that is away. */
+const resumable: readonly (string | undefined)[] = [
+  'DISK_FULL',
+  clientReasons.sourceFailed,
+  clientReasons.targetFailed,
+];
+
+/** Whether the same command continues from the bytes that are stored. After a verdict about them it does not. */
+export function isResumable(error: unknown): boolean {
+  if (isAbortError(error)) return true;
+  if (!(error instanceof LeatError)) return false;
+  return error.retryable || error.code === Status.DEADLINE_EXCEEDED || resumable.includes(error.reason);
+}
 
 /** A failed transfer, with where it stands and what the user can do; `notes` are lines of that. */
 export function explainTransfer(error: unknown, notes: readonly string[], address: string): unknown {
@@ -23,11 +37,28 @@ export function explainTransfer(error: unknown, notes: readonly string[], addres
     return new CliError(message, exitCode, notes, { cause: error });
   }
   const lines = [...describeViolations(error), ...notes];
-  return new CliError(describeCallError(error, address), exitCodeFor(error), lines, { cause: error });
+  const message = isDiskFull(error) ? describeFullDisk(error) : describeCallError(error, address);
+  return new CliError(message, exitCodeFor(error), lines, { cause: error });
+}
+
+function isDiskFull({ reason }: LeatError): boolean {
+  return reason === 'DISK_FULL';
+}
+
+/** Without the server's wish to be called again: a person has to do something first. */
+function describeFullDisk({ message }: LeatError): string {
+  return `disk full on the server: ${message} (RESOURCE_EXHAUSTED, DISK_FULL)`;
 }
 
 export function describeTransferSetback({ error, attempt, delayMs }: Setback): string {
-  return `connection lost (${error.message}); going on in ${(delayMs / 1000).toFixed(1)} s (try ${attempt})`;
+  const what = isConnectionLoss(error) ? 'connection lost' : 'the server cannot go on now';
+  const why = error.reason === undefined ? error.message : `${error.reason}: ${error.message}`;
+  return `${what} (${why}); going on in ${(delayMs / 1000).toFixed(1)} s (try ${attempt})`;
+}
+
+/** Otherwise the server is there, and said why. */
+function isConnectionLoss({ reason }: LeatError): boolean {
+  return reason === undefined || reason === clientReasons.streamCut || reason === clientReasons.heartbeatMissed;
 }
 
 /** "94.1 MiB in 2 s (47.0 MiB/s)". */

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
-import { access, constants, stat } from 'node:fs/promises';
+import { access, constants, open, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import type { UploadSource } from '../client/index.js';
+import { hasTrueSize } from '../client/upload/true-size.js';
 import { usageError } from './cli-error.js';
 import { mediaTypeOf } from './media-type.js';
 import { openInput } from './open-input.js';
@@ -35,7 +36,9 @@ export async function findInput(file: string, options: InputOptions, { stdin }: 
     return { ...common, uploadId: options.id, size: undefined, open: () => Promise.resolve(stdin) };
   }
   const stats = await look(file);
-  if (!stats.isFile()) return { ...common, uploadId: options.id, size: undefined, open: () => openInput(file) };
+  if (!stats.isFile() || !(await endsAtItsSize(file, stats))) {
+    return { ...common, uploadId: options.id, size: undefined, open: () => openInput(file) };
+  }
   const uploadId = options.id ?? idOf(path.resolve(file), stats, common);
   return { ...common, uploadId, size: Number(stats.size), open: () => Promise.resolve(file) };
 }
@@ -44,11 +47,22 @@ async function look(file: string): Promise<BigIntStats> {
   try {
     await access(file, constants.R_OK);
     const stats = await stat(file, { bigint: true });
+    if (stats.isSocket()) throw new Error('it is a socket');
     if (!stats.isDirectory()) return stats;
   } catch (error) {
     throw usageError(`cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
   }
   throw usageError(`${file} is a directory; give files, or pack it: tar -c ${file} | leat upload - --name ${file}.tar`);
+}
+
+/** False for files of /proc and /sys, for example: they are read once, like a pipe. */
+async function endsAtItsSize(file: string, { size }: BigIntStats): Promise<boolean> {
+  try {
+    const handle = await open(file);
+    return await hasTrueSize(handle, Number(size)).finally(() => handle.close());
+  } catch (error) {
+    throw usageError(`cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 /**

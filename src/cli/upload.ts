@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
-import type { UploadProgress, UploadResult } from '../client/index.js';
+import { clientReasons, LeatError, type UploadProgress, type UploadResult } from '../client/index.js';
 import { createUploadId } from '../client/upload/upload-id.js';
 import { usageError } from './cli-error.js';
 import { formatBlobJson } from './format-blob.js';
 import { formatBytes } from './progress.js';
 import type { GlobalOptions, Session } from './session.js';
 import { openTransferProgress } from './transfer-progress.js';
-import { describeAmount, describeTransferSetback, explainTransfer } from './transfer-report.js';
+import { describeAmount, describeTransferSetback, explainTransfer, isResumable } from './transfer-report.js';
 import { findInput, type InputOptions, type UploadInput } from './upload-input.js';
 
 interface UploadOptions extends GlobalOptions, InputOptions {
@@ -85,7 +85,7 @@ async function uploadOne(session: Session, input: UploadInput, options: UploadOp
     return result;
   } catch (error) {
     progress.stop();
-    throw explainTransfer(error, whereToGoOn(input, far), options.address);
+    throw explainTransfer(error, whatToDo(error, input, far), options.address);
   }
 }
 
@@ -93,6 +93,20 @@ function describeResult(name: string, { blob, sent, resumedAt }: UploadResult, e
   if (sent === 0 && blob.size > 0n) return `${name} was there already, ${formatBytes(Number(blob.size))}`;
   const before = resumedAt === 0 ? '' : `, after ${formatBytes(resumedAt)} that were there`;
   return `uploaded ${name}, ${describeAmount(sent, elapsedMs)}${before}`;
+}
+
+function whatToDo(error: unknown, input: UploadInput, far: UploadProgress): string[] {
+  if (isResumable(error)) return whereToGoOn(input, far);
+  switch (error instanceof LeatError ? error.reason : undefined) {
+    case 'UPLOAD_DIFFERS':
+    case clientReasons.blobDiffers:
+      return [`${far.uploadId} has other content or another owner; give another id with --id`];
+    case 'DIGEST_MISMATCH':
+    case 'SIZE_MISMATCH':
+      return ['the server discarded the upload; the same command starts again from the first byte'];
+    default:
+      return [];
+  }
 }
 
 function whereToGoOn({ file, uploadId: chosen }: UploadInput, { uploadId, durable, size }: UploadProgress): string[] {

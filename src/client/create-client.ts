@@ -97,12 +97,13 @@ export interface LeatClient {
   upload(source: UploadSource, options?: UploadOptions): Promise<UploadResult>;
   /**
    * Downloads a blob, or a range of it, to a file or a stream, over lost connections and restarted servers; compares
-   * every chunk's checksum and the SHA-256 of the whole. A file appears under its name when it is whole and on disk;
-   * until then it is NAME.part, with which the next download goes on. A file that is there with the same bytes is left
-   * as it is. A stream is written as fast as it takes it.
+   * every chunk's checksum and the SHA-256 of the whole. A file appears under its name when it is complete and on disk;
+   * until then its bytes are in a hidden part file in the same folder, which the next download of the same blob to the
+   * same path continues. An existing file with the same bytes is left as it is. Several downloads may have one target:
+   * the first that is complete gets it. A stream is written as fast as it takes it.
    *
    * Throws AbortError when `signal` aborts, and LeatError for what waiting does not mend: BLOB_NOT_FOUND, BLOB_DELETED,
-   * OFFSET_BEYOND_END, TARGET_EXISTS, TARGET_BUSY, TARGET_FAILED, CHECKSUM_MISMATCH, …
+   * OFFSET_BEYOND_END, TARGET_EXISTS, TARGET_NOT_A_FILE, TARGET_FAILED, CHECKSUM_MISMATCH, …
    */
   download(blobId: string, sink: DownloadSink, options?: DownloadOptions): Promise<DownloadResult>;
   /** The same as an iterable of bytes, read 1 MiB ahead; leaving the loop ends the call. The last step checks the digest. */

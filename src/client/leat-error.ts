@@ -48,8 +48,8 @@ export const clientReasons = {
   blobChanged: 'BLOB_CHANGED',
   /** The file to write is there already, and is another one. */
   targetExists: 'TARGET_EXISTS',
-  /** Another download writes the same file. */
-  targetBusy: 'TARGET_BUSY',
+  /** The path to write to is a directory, a named pipe, a socket or a device. */
+  targetNotAFile: 'TARGET_NOT_A_FILE',
   /** What a download was to be written to failed; its error is the cause. */
   targetFailed: 'TARGET_FAILED',
   /** An event without an id, where ids make a retry harmless. */

@@ -16,7 +16,13 @@ describe('formatTransfer', () => {
     );
     expect(formatTransfer({ position: 5 })).toBe('5 B  -');
     expect(formatTransfer({ position: 0, size: 0, rate: 0 })).toBe('0 B of 0 B  0 B/s');
-    expect(formatTransfer({ position: 7, size: 5, rate: 1 })).toContain('100 %  7 B of 5 B  1 B/s  0 s left');
+    expect(formatTransfer({ position: 7, size: 5, rate: 1 })).toContain(' 99 %  7 B of 5 B  1 B/s  0 s left');
+  });
+
+  it('shows 100 % only when all is durable', () => {
+    expect(formatTransfer({ position: 5, size: 5, durable: 4 })).toMatch(/^\[#{19}\.\] {2}99 % /);
+    expect(formatTransfer({ position: 5, size: 5 })).toContain(' 99 % ');
+    expect(formatTransfer({ position: 5, size: 5, durable: 5 })).toMatch(/^\[#{20}\] 100 % /);
   });
 
   it.each([

@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Status } from 'nice-grpc';
+import { createPartNames } from '../../src/client/download/part-names.js';
 import { createLeatClient, type LeatClient, LeatError } from '../../src/client/index.js';
+import { partsOf } from '../support/download-parts.js';
 import { createResourceStack, type ResourceStack } from '../support/resource-stack.js';
 import { makeTempDir } from '../support/temp-dir.js';
 import { type FileScript, type ScriptedFiles, startScriptedFiles } from './scripted-files.js';
@@ -104,12 +106,16 @@ describe('download, when what comes is not right', () => {
   });
 
   it('begins anew if the part that is there is of something else', async () => {
-    writeFileSync(`${file}.part`, randomBytes(2 * CHUNK));
+    const partOf = (target: string) => {
+      const names = createPartNames(target, createHash('sha256').update(bytes).digest());
+      return names.released(names.fresh());
+    };
+    writeFileSync(partOf(file), randomBytes(2 * CHUNK));
     expect(await client.download('b', file, { backoff })).toMatchObject({ verified: true });
     expect(readFileSync(file).equals(bytes)).toBe(true);
-    expect(existsSync(`${file}.part`)).toBe(false);
-    writeFileSync(`${file}2.part`, randomBytes(bytes.length + 1));
+    writeFileSync(partOf(`${file}2`), randomBytes(bytes.length + 1));
     expect(await client.download('b', `${file}2`)).toMatchObject({ received: bytes.length });
     expect(readFileSync(`${file}2`).equals(bytes)).toBe(true);
+    expect([...(await partsOf(file)), ...(await partsOf(`${file}2`))]).toEqual([]);
   });
 });

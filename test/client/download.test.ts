@@ -1,10 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { spawnSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { truncate, utimes, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { Status } from 'nice-grpc';
@@ -16,9 +14,11 @@ import {
   type DownloadSink,
   type LeatClient,
 } from '../../src/client/index.js';
+import { createPartNames } from '../../src/client/download/part-names.js';
 import { createByteWriter } from '../../src/client/download/write-to-stream.js';
 import { startCuttingProxy } from '../support/cutting-proxy.js';
-import { countOpen } from '../support/open-files.js';
+import { partsOf } from '../support/download-parts.js';
+import { countOpenIn } from '../support/open-files.js';
 import { startLeat, type LeatServer } from '../support/leat-server.js';
 import { createResourceStack, type ResourceStack } from '../support/resource-stack.js';
 import { makeTempDir, type TempDir } from '../support/temp-dir.js';
@@ -50,6 +50,12 @@ afterEach(async () => {
 });
 
 const freshFile = () => path.join(dir.path, `file-${++files}`);
+const sha256 = createHash('sha256').update(bytes).digest();
+/** The name of a part that its download has closed. */
+const freshPart = (file: string) => {
+  const names = createPartNames(file, sha256);
+  return names.released(names.fresh());
+};
 const below = (limit: number) => Math.floor(Math.random() * limit);
 
 async function failureOf(downloading: Promise<unknown>): Promise<LeatError> {
@@ -162,32 +168,9 @@ describe('a file', () => {
     await writeFile(file, randomBytes(bytes.length));
     expect(await failureOf(client.download('b', file))).toMatchObject({ reason: 'TARGET_EXISTS' });
     expect(await failureOf(client.download('b', file, { length: 5 }))).toMatchObject({ reason: 'TARGET_EXISTS' });
-    expect(await failureOf(client.download('b', dir.path))).toMatchObject({ reason: 'TARGET_EXISTS' });
-    expect(existsSync(`${file}.part`)).toBe(false);
+    expect(await partsOf(file)).toEqual([]);
     await client.download('b', file, { overwrite: true });
     expect(readFileSync(file).equals(bytes)).toBe(true);
-  });
-
-  it('is written by one download at a time, and by the next one after a killed process', async () => {
-    const file = freshFile();
-    let other: Promise<unknown> | undefined;
-    const onProgress = () => void (other ??= failureOf(client.download('empty', file)));
-    await client.download('b', file, { onProgress });
-    expect(await other).toMatchObject({ reason: 'TARGET_BUSY' });
-    expect(readFileSync(file).equals(bytes)).toBe(true);
-    const { pid } = spawnSync(process.execPath, ['-e', ''], { stdio: 'ignore', timeout: 30_000 });
-    const locks = [`${pid} ${hostname()}\n`, '1 elsewhere\n'];
-    for (const lock of locks) {
-      const next = freshFile();
-      await writeFile(`${next}.part.lock`, lock);
-      if (lock.endsWith('elsewhere\n')) {
-        expect(await failureOf(client.download('b', next))).toMatchObject({ reason: 'TARGET_BUSY' });
-        await utimes(`${next}.part.lock`, 0, 0);
-      }
-      await client.download('b', next);
-      expect(readFileSync(next).equals(bytes)).toBe(true);
-      expect(existsSync(`${next}.part.lock`)).toBe(false);
-    }
   });
 
   it('goes on with the part that an earlier run left', async () => {
@@ -197,7 +180,8 @@ describe('a file', () => {
     const aborted = client.download('b', file, { signal: stop.signal, onProgress });
     await expect(aborted).rejects.toMatchObject({ name: 'AbortError' });
     expect(existsSync(file)).toBe(false);
-    const kept = readFileSync(`${file}.part`).length;
+    const [part = ''] = await partsOf(file);
+    const kept = readFileSync(part).length;
     expect(kept).toBeGreaterThan(0);
     expect(await client.download('b', file)).toMatchObject({ received: bytes.length - kept, verified: true });
     expect(readFileSync(file).equals(bytes)).toBe(true);
@@ -206,10 +190,10 @@ describe('a file', () => {
   it('goes on with a part that ends anywhere, or is whole', async () => {
     for (const length of [0, 1, below(bytes.length), bytes.length]) {
       const file = freshFile();
-      await writeFile(`${file}.part`, bytes);
-      await truncate(`${file}.part`, length);
+      await writeFile(freshPart(file), bytes.subarray(0, length));
       expect(await client.download('b', file)).toMatchObject({ received: bytes.length - length });
       expect(readFileSync(file).equals(bytes)).toBe(true);
+      expect(await partsOf(file)).toEqual([]);
     }
   });
 });
@@ -230,7 +214,7 @@ describe('aborting a download to a file', () => {
       );
       expect({ stage, ok: ['AbortError', 'done'].includes(thrown) }).toEqual({ stage, ok: true });
       await server.idle();
-      expect([await countOpen(file), await countOpen(`${file}.part`)]).toEqual([0, 0]);
+      expect(await countOpenIn(dir.path)).toBe(0);
     }
     await client.download('b', file);
     expect(readFileSync(file).equals(bytes)).toBe(true);

@@ -3,11 +3,11 @@ import { clientReasons, LeatError } from '../leat-error.js';
 import type { BlobClient } from './blob-client.js';
 import type { BlobRange } from './blob-position.js';
 import type { DownloadProgress } from './download-options.js';
-import { isThere } from './existing-file.js';
+import { checkTarget, isThere } from './existing-file.js';
 import { findBlob } from './find-blob.js';
 import { forEachChunk } from './for-each-chunk.js';
-import { openPartFile, partOf, type PartFile } from './part-file.js';
-import { lockPart } from './part-lock.js';
+import { createPartFile, type PartFile } from './part-file.js';
+import { createPartNames } from './part-names.js';
 import { readRange, type RangeOptions } from './read-range.js';
 import { targetFailed } from './target-failed.js';
 
@@ -15,10 +15,16 @@ export interface SaveOptions extends RangeOptions {
   readonly overwrite?: boolean;
 }
 
+/** Each one needs another download that begins or ends at the same moment. */
+const MAX_MOVES = 10;
+
 /**
- * Writes a blob, or a range of it, to FILE.part, and renames that to FILE when all is on disk; so a file that is there
- * is whole. A whole blob goes on with the part that an earlier run left: it is hashed, so the digest tells at the end
- * whether it belongs to the blob, and if it does not, everything is read anew.
+ * Writes a blob, or a range of it, to a part file, and gives that the target's name when all is on disk; so a file that
+ * exists is complete. A whole blob continues with the part that an earlier run left: it is hashed, so the digest shows
+ * at the end whether it belongs to the blob, and if it does not, everything is read again.
+ *
+ * Any number of downloads may have the same target at the same time: the first one that is complete gets it. The others
+ * succeed if the target has their bytes by then, and throw TARGET_EXISTS otherwise, or replace it with `overwrite`.
  */
 export async function saveFile(
   blobs: BlobClient,
@@ -27,44 +33,52 @@ export async function saveFile(
   options: SaveOptions,
 ): Promise<DownloadProgress> {
   const { signal, overwrite = false } = options;
-  const blob = await findBlob(blobs, range.blobId, options);
-  const size = Number(blob.size);
-  const isWhole = range.offset === 0 && range.length === undefined;
-  const isDone = () => isThere(file, isWhole ? blob : undefined, overwrite, signal);
-  const done = { blob, position: size, end: size, received: 0 };
   try {
-    if (await isDone()) return done;
-    const unlock = await lockPart(partOf(file));
+    await checkTarget(file);
+    const blob = await findBlob(blobs, range.blobId, options);
+    const size = Number(blob.size);
+    const isWhole = range.offset === 0 && range.length === undefined;
+    const isDone = () => isThere(file, isWhole ? blob : undefined, overwrite, signal);
+    const names = createPartNames(file, isWhole ? blob.sha256 : undefined);
+    if (await isDone()) {
+      await names.removeAll();
+      return { blob, position: size, end: size, received: 0 };
+    }
+    const part = await createPartFile(names);
+    let isPlaced = false;
     try {
-      // Whoever had the lock may have made it.
-      if (await isDone()) return done;
-      return await savePart(blobs, file, range, isWhole ? size : undefined, options);
+      const progress = isWhole
+        ? await saveWhole(blobs, part, range, size, options)
+        : await saveRange(blobs, part, range, options);
+      await part.sync();
+      await moveIntoPlace(part, file, isDone, options);
+      isPlaced = true;
+      return progress;
     } finally {
-      await unlock();
+      await part.close(isWhole && !isPlaced);
+      if (isPlaced) await names.removeAll();
     }
   } catch (error) {
-    throw targetFailed(error);
+    throw targetFailed(error, file);
   }
 }
 
-/** `size`: of the blob, if all of it is wanted. */
-async function savePart(
-  blobs: BlobClient,
+async function moveIntoPlace(
+  part: PartFile,
   file: string,
-  range: BlobRange,
-  size: number | undefined,
-  options: RangeOptions,
-): Promise<DownloadProgress> {
-  const part = await openPartFile(file);
-  try {
-    const progress =
-      size === undefined
-        ? await saveRange(blobs, part, range, options)
-        : await saveWhole(blobs, part, range, size, options);
-    await part.complete();
-    return progress;
-  } finally {
-    await part.close();
+  isDone: () => Promise<boolean>,
+  { signal, overwrite = false }: SaveOptions,
+): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await part.moveTo(file, overwrite);
+    } catch (error) {
+      const { code = '' } = error as NodeJS.ErrnoException;
+      if (attempt === MAX_MOVES || !['EEXIST', 'ENOENT'].includes(code)) throw error;
+      if (await isDone()) return;
+      // Another download of this blob took its bytes over, and did not complete them yet.
+      if (code === 'ENOENT') await part.renew(signal);
+    }
   }
 }
 
@@ -75,25 +89,24 @@ async function saveWhole(
   size: number,
   options: RangeOptions,
 ): Promise<DownloadProgress> {
-  const digest = createFileDigest();
-  await part.keep(size, digest, options.signal);
+  const digest = await part.resume(size, options.signal);
   const kept = digest.length;
   try {
     return await fill(blobs, part, { ...range, offset: kept }, digest, options, 0);
   } catch (error) {
     const isDamaged = error instanceof LeatError && error.reason === clientReasons.downloadDamaged;
     if (kept === 0 || !isDamaged) throw error;
+    await part.clear();
     return saveRange(blobs, part, range, options);
   }
 }
 
-async function saveRange(
+function saveRange(
   blobs: BlobClient,
   part: PartFile,
   range: BlobRange,
   options: RangeOptions,
 ): Promise<DownloadProgress> {
-  await part.clear();
   return fill(blobs, part, range, createFileDigest(), options, range.offset);
 }
 

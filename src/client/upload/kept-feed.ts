@@ -9,7 +9,11 @@ import { pieceLimits, type SourceFeed } from './source-feed.js';
  * A stream that can be read once: pieces are kept until they are durable, and are sent again from there. While
  * `windowBytes` are kept, nothing more is read.
  */
-export function createKeptFeed(reader: ByteReader, size: number | undefined, windowBytes: number): SourceFeed {
+export function createKeptFeed(
+  reader: ByteReader,
+  { size, name }: { readonly size?: number; readonly name?: string },
+  windowBytes: number,
+): SourceFeed {
   const pieces = createPieceReader(reader, 0, pieceLimits);
   const kept: Piece[] = [];
   let current: Piece | undefined;
@@ -38,7 +42,7 @@ export function createKeptFeed(reader: ByteReader, size: number | undefined, win
 
   return {
     size,
-    name: undefined,
+    name,
     get needsRelease() {
       return held * 2 >= windowBytes;
     },

@@ -1,12 +1,13 @@
-import type { Stats } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { Status } from 'nice-grpc';
 import { clientReasons, LeatError } from '../leat-error.js';
-import { openByteReader } from './byte-reader.js';
+import { openByteReader, type ByteReader } from './byte-reader.js';
 import { createKeptFeed } from './kept-feed.js';
 import { createReopenedFeed, type ReopenableSource } from './reopened-feed.js';
 import { pieceLimits, type SourceFeed } from './source-feed.js';
+import { hasTrueSize } from './true-size.js';
 import type { UploadOptions, UploadSource } from './upload-options.js';
 
 /** Throws SOURCE_FAILED for what cannot be opened or is no source. */
@@ -15,9 +16,9 @@ export async function openSource(
   { size, windowBytes = 32 << 20 }: Pick<UploadOptions, 'size' | 'windowBytes'>,
 ): Promise<SourceFeed> {
   try {
-    if (typeof source === 'string') return createReopenedFeed(await openFile(source));
+    if (typeof source === 'string') return await openFile(source, windowBytes);
     if (source instanceof Uint8Array) return createReopenedFeed(bytesSource(source));
-    if (typeof source !== 'function') return createKeptFeed(openByteReader(source), size, windowBytes);
+    if (typeof source !== 'function') return createKeptFeed(openByteReader(source), { size }, windowBytes);
     return createReopenedFeed({ size, open: async (offset) => openByteReader(await source(offset)) });
   } catch (error) {
     throw sourceFailed(error);
@@ -42,15 +43,30 @@ function bytesSource(bytes: Uint8Array): ReopenableSource {
 }
 
 /** One handle for all tries, so that a file that is replaced meanwhile stays the one that it was. */
-async function openFile(file: string): Promise<ReopenableSource> {
-  const handle = await open(file);
+async function openFile(file: string, windowBytes: number): Promise<SourceFeed> {
+  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const before = await handle.stat();
-    if (!before.isFile()) throw new TypeError(`${file} is no file; open it, and pass the stream`);
-    return fileSource(file, handle, before);
+    if (!before.isFile()) throw new TypeError(`${file} is not a regular file; open it, and pass the stream`);
+    if (await hasTrueSize(handle, before.size)) return createReopenedFeed(fileSource(file, handle, before));
+    // What it has can be something else the next time, so it is read once, like a stream.
+    return createKeptFeed(readOnce(handle), { name: path.basename(file) }, windowBytes);
   } catch (error) {
     await handle.close();
     throw error;
+  }
+}
+
+function readOnce(handle: FileHandle): ByteReader {
+  const reader = openByteReader(readStream(handle));
+  return { read: () => reader.read(), close: () => reader.close().finally(() => handle.close()) };
+}
+
+async function* readStream(handle: FileHandle): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    const { buffer, bytesRead } = await handle.read({ buffer: Buffer.allocUnsafe(pieceLimits.bytes), position: null });
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
   }
 }
 
@@ -62,7 +78,8 @@ function fileSource(file: string, handle: FileHandle, before: Stats): Reopenable
     open: (offset) => Promise.resolve(openByteReader(readFile(handle, offset, size))),
     async confirm() {
       const now = await handle.stat();
-      if (now.size !== size || now.mtimeMs !== mtimeMs) throw sourceChanged(file);
+      const isSame = now.size === size && now.mtimeMs === mtimeMs && (await hasTrueSize(handle, size));
+      if (!isSame) throw sourceChanged(file);
     },
     close: () => handle.close(),
   };

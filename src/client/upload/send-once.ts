@@ -6,7 +6,7 @@ import { findUpload } from './find-upload.js';
 import { sourceFailed } from './open-source.js';
 import { pieceLimits } from './source-feed.js';
 import { passOver, uploadCall, type Upload } from './upload-call.js';
-import { checkBlob } from './upload-verdicts.js';
+import { blobDiffers, checkBlob } from './upload-verdicts.js';
 
 /**
  * Goes on with the upload where the service has it, in one call, to its end. `isFresh`: nobody can know it yet, so
@@ -38,18 +38,22 @@ export async function sendOnce(upload: Upload, isFresh: boolean): Promise<Blob> 
   return compare(upload, blob);
 }
 
-/** The blob, if it is what the source has: all of it is read, as far as that was not done. */
+/** The blob, if it is what the source has: all of it is read, as far as that was not done, up to its end. */
 async function compare(upload: Upload, blob: Blob): Promise<Blob> {
   const { feed, digest, ledger, signal } = upload;
   const size = Number(blob.size);
   ledger.durable(size);
-  if (digest.length < size && (feed.size ?? size) === size) {
+  // An empty blob too is compared: what counts is where the source ends, not how much of it was read so far.
+  if ((feed.size ?? size) !== size || digest.length > size) throw blobDiffers(blob);
+  if (ledger.end === undefined) {
     feed.release(Infinity);
     await seek(upload, digest.length);
-    // A piece more tells that the source goes on; it may do so for ever.
-    await passOver(upload, size + pieceLimits.bytes);
+    await passOver(upload, size);
     throwIfAborted(signal);
     if (feed.failure !== undefined) throw sourceFailed(feed.failure.error);
+    // It goes on behind the last byte of the blob.
+    if (ledger.end === undefined) throw blobDiffers(blob);
+    await feed.confirm();
   }
   checkBlob(blob, digest);
   return blob;

@@ -78,6 +78,7 @@ async function* requests(upload: Upload, from: number, turn: AbortSignal): Async
     ledger.sent(data.length);
   }
   if (feed.failure !== undefined) return;
+  ledger.ended(digest.length);
   await feed.confirm();
   checkSize(digest.length, feed.size, ledger.progress.durable);
   yield { frame: { $case: 'finish', value: { size: BigInt(digest.length), sha256: digest.value() } } };
@@ -89,10 +90,12 @@ function takePiece({ feed, digest, ledger }: Upload, piece: Piece): void {
   ledger.read(digest.length);
 }
 
-/** Reads and hashes what is before this byte, without sending it. Stops early if the source ends. */
+/** Reads and hashes what is before this byte, without sending it. Stops early if the source ends, and notes that. */
 export async function passOver(upload: Upload, to: number): Promise<void> {
+  const { feed, digest, ledger, signal } = upload;
   for (;;) {
-    const piece = await upload.feed.peek(upload.signal);
+    const piece = await feed.peek(signal);
+    if (piece === undefined && !signal.aborted && feed.failure === undefined) ledger.ended(digest.length);
     if (piece === undefined || endOf(piece) > to) return;
     takePiece(upload, piece);
   }

@@ -10,12 +10,16 @@ export interface UploadLedger {
   readonly resumedAt: number;
   /** What the service said last is durable; -1 until it has said anything. */
   readonly heard: number;
+  /** Where the source ended; undefined until it did. */
+  readonly end: number | undefined;
   /** It begins, or goes on, where so many bytes are durable. */
   begin(bytes: number): void;
   /** The service says that so many bytes are durable. */
   durable(bytes: number): void;
   sent(bytes: number): void;
   read(bytes: number): void;
+  /** The source has ended, after so many bytes. */
+  ended(bytes: number): void;
 }
 
 export function createUploadLedger(
@@ -26,6 +30,7 @@ export function createUploadLedger(
   let progress: UploadProgress = { uploadId, durable: 0, read: 0, sent: 0, size };
   let resumedAt: number | undefined;
   let heard = -1;
+  let end: number | undefined;
 
   function change(changed: Partial<UploadProgress>): void {
     progress = { ...progress, ...changed };
@@ -43,6 +48,9 @@ export function createUploadLedger(
     get heard() {
       return heard;
     },
+    get end() {
+      return end;
+    },
     begin: (bytes) => void (resumedAt ??= bytes),
     durable(bytes) {
       heard = Math.max(heard, bytes);
@@ -50,5 +58,6 @@ export function createUploadLedger(
     },
     sent: (bytes) => change({ sent: progress.sent + bytes }),
     read: (bytes) => bytes > progress.read && change({ read: bytes }),
+    ended: (bytes) => void (end = bytes),
   };
 }

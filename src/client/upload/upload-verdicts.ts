@@ -14,9 +14,12 @@ export function checkSize(length: number, expected: number | undefined, durable:
 }
 
 /** Throws BLOB_DIFFERS if what was made of the upload is not what the source has, all of which was read. */
-export function checkBlob({ blobId, size, sha256 }: Blob, digest: FileDigest): void {
-  if (BigInt(digest.length) === size && digest.value().equals(sha256)) return;
-  throw new LeatError(`${blobId} is finished already, and its bytes are others; upload these under another id`, {
+export function checkBlob(blob: Blob, digest: FileDigest): void {
+  if (BigInt(digest.length) !== blob.size || !digest.value().equals(blob.sha256)) throw blobDiffers(blob);
+}
+
+export function blobDiffers({ blobId, size, sha256 }: Blob): LeatError {
+  return new LeatError(`${blobId} is finished already, and its bytes are others; upload these under another id`, {
     code: Status.ALREADY_EXISTS,
     reason: clientReasons.blobDiffers,
     metadata: { size: String(size), sha256: Buffer.from(sha256).toString('hex') },

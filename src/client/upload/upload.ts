@@ -81,6 +81,8 @@ async function sendAll(upload: Upload, options: UploadOptions): Promise<Blob> {
         attempts = createAttempts(options);
         corrections = 0;
       }
+      // The service asks for another try, but somebody has to free space first, and may never do so.
+      if (failure.reason === 'DISK_FULL') throw failure;
       if (corrected.includes(failure.reason) && corrections++ < MAX_CORRECTIONS) continue;
       const setback = attempts.failed(failure);
       options.onSetback?.(setback);
