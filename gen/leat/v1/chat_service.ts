@@ -68,7 +68,10 @@ export interface Hello {
 export interface JoinRoom {
   /** The room: a topic name without the prefix "rooms/", at most 194 characters. */
   room: string;
-  /** Where in the messages to begin. Unlike ListEvents an absent start is only what is new. */
+  /**
+   * Where in the messages to begin. Unlike ListEvents an absent start is only what is new. Send the start of a first
+   * join only once: after a reconnect send the newest resume_token, of RoomMessages or else of RoomJoined.
+   */
   start:
     | Start
     | undefined;
@@ -201,6 +204,12 @@ export interface RoomJoined {
   headOffset: bigint;
   /** How far the receiver had read, on any device. */
   readOffset: bigint;
+  /**
+   * The receiver's position in the messages: the next RoomMessages continues from here. The service resolves
+   * JoinRoom.start once, when the member joins; pass this token as JoinRoom.start after a reconnect, until a
+   * RoomMessages brings a newer one. When RoomJoined comes again, it has the position that the receiver has by then.
+   */
+  resumeToken: string;
 }
 
 /** One session of one user in a room. A user with two devices is two members. */
@@ -382,8 +391,13 @@ export interface ListMessagesResponse {
   records: EventRecord[];
   /** For the next page, the one right before this. Empty: the room keeps nothing older. */
   nextPageToken: string;
-  /** The room's last offset when this page was read: join with Start.after_offset to go on from there. */
+  /** The room's last offset when this page was read. */
   headOffset: bigint;
+  /**
+   * The position of head_offset: join with Start.resume_token to receive what comes after it. Unlike an offset it is
+   * refused (EPOCH_CHANGED) if the store was restored from a backup meanwhile.
+   */
+  resumeToken: string;
 }
 
 /** A room as it is. */
@@ -1700,7 +1714,16 @@ export const ChatResponse: MessageFns<ChatResponse> = {
 };
 
 function createBaseRoomJoined(): RoomJoined {
-  return { room: "", memberId: "", members: [], memberCount: 0, state: [], headOffset: 0n, readOffset: 0n };
+  return {
+    room: "",
+    memberId: "",
+    members: [],
+    memberCount: 0,
+    state: [],
+    headOffset: 0n,
+    readOffset: 0n,
+    resumeToken: "",
+  };
 }
 
 export const RoomJoined: MessageFns<RoomJoined> = {
@@ -1731,6 +1754,9 @@ export const RoomJoined: MessageFns<RoomJoined> = {
         throw new globalThis.Error("value provided for field message.readOffset of type int64 too large");
       }
       writer.uint32(56).int64(message.readOffset);
+    }
+    if (message.resumeToken !== "") {
+      writer.uint32(66).string(message.resumeToken);
     }
     return writer;
   },
@@ -1804,6 +1830,14 @@ export const RoomJoined: MessageFns<RoomJoined> = {
             message.readOffset = reader.int64() as bigint;
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.resumeToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1841,6 +1875,11 @@ export const RoomJoined: MessageFns<RoomJoined> = {
         : isSet(object.read_offset)
         ? BigInt(object.read_offset)
         : 0n,
+      resumeToken: isSet(object.resumeToken)
+        ? globalThis.String(object.resumeToken)
+        : isSet(object.resume_token)
+        ? globalThis.String(object.resume_token)
+        : "",
     };
   },
 
@@ -1867,6 +1906,9 @@ export const RoomJoined: MessageFns<RoomJoined> = {
     if (message.readOffset !== 0n) {
       obj.readOffset = message.readOffset.toString();
     }
+    if (message.resumeToken !== "") {
+      obj.resumeToken = message.resumeToken;
+    }
     return obj;
   },
 
@@ -1886,6 +1928,7 @@ export const RoomJoined: MessageFns<RoomJoined> = {
     message.readOffset = (object.readOffset !== undefined && object.readOffset !== null)
       ? BigInt(object.readOffset)
       : 0n;
+    message.resumeToken = object.resumeToken ?? "";
     return message;
   },
 };
@@ -3621,7 +3664,7 @@ export const ListMessagesRequest: MessageFns<ListMessagesRequest> = {
 };
 
 function createBaseListMessagesResponse(): ListMessagesResponse {
-  return { records: [], nextPageToken: "", headOffset: 0n };
+  return { records: [], nextPageToken: "", headOffset: 0n, resumeToken: "" };
 }
 
 export const ListMessagesResponse: MessageFns<ListMessagesResponse> = {
@@ -3637,6 +3680,9 @@ export const ListMessagesResponse: MessageFns<ListMessagesResponse> = {
         throw new globalThis.Error("value provided for field message.headOffset of type int64 too large");
       }
       writer.uint32(24).int64(message.headOffset);
+    }
+    if (message.resumeToken !== "") {
+      writer.uint32(34).string(message.resumeToken);
     }
     return writer;
   },
@@ -3678,6 +3724,14 @@ export const ListMessagesResponse: MessageFns<ListMessagesResponse> = {
             message.headOffset = reader.int64() as bigint;
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.resumeToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3703,6 +3757,11 @@ export const ListMessagesResponse: MessageFns<ListMessagesResponse> = {
         : isSet(object.head_offset)
         ? BigInt(object.head_offset)
         : 0n,
+      resumeToken: isSet(object.resumeToken)
+        ? globalThis.String(object.resumeToken)
+        : isSet(object.resume_token)
+        ? globalThis.String(object.resume_token)
+        : "",
     };
   },
 
@@ -3717,6 +3776,9 @@ export const ListMessagesResponse: MessageFns<ListMessagesResponse> = {
     if (message.headOffset !== 0n) {
       obj.headOffset = message.headOffset.toString();
     }
+    if (message.resumeToken !== "") {
+      obj.resumeToken = message.resumeToken;
+    }
     return obj;
   },
 
@@ -3730,6 +3792,7 @@ export const ListMessagesResponse: MessageFns<ListMessagesResponse> = {
     message.headOffset = (object.headOffset !== undefined && object.headOffset !== null)
       ? BigInt(object.headOffset)
       : 0n;
+    message.resumeToken = object.resumeToken ?? "";
     return message;
   },
 };

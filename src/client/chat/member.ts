@@ -5,7 +5,7 @@ import type { Inflow } from './inflow.js';
 import type { Frame, FrameSource } from './outbox.js';
 import type { OwnMark } from './own-mark.js';
 import type { OwnState } from './own-state.js';
-import { problemError, roomClosed } from './room-errors.js';
+import { noPosition, problemError, roomClosed } from './room-errors.js';
 import type { Incoming } from './room-port.js';
 import type { RoomBoard, RoomStatus } from './room-view.js';
 import type { Sends } from './sends.js';
@@ -125,11 +125,12 @@ export function createMember(deps: MemberDeps): Member {
   }
 
   function letIn(frame: RoomJoined): void {
+    if (frame.resumeToken === '') return end(noPosition(room));
     board.joined(frame);
     // Who was away from the changes for long is told all of the room again, and nothing else has changed.
     if (phase !== 'in') board.set({ status: 'replaying' });
     phase = 'in';
-    inflow.joined(frame.headOffset);
+    inflow.joined(frame.resumeToken);
     ownState.reconcile(board.current.states.get(frame.memberId) ?? new Map());
     ownMark.reconcile(frame.readOffset);
     joined.settle();

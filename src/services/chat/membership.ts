@@ -50,7 +50,8 @@ export class Membership implements Turn {
   /** RoomJoined, with the room as it is when it is written. Who has left meanwhile is answered all the same. */
   enter(): readonly Frame[] {
     const { memberId } = this.seat.member;
-    const page = readSnapshot(this.seat.room, { memberId, head: this.feed.head });
+    const resumeToken = this.feed.resumeToken(this.readTo);
+    const page = readSnapshot(this.seat.room, { memberId, head: this.feed.head, resumeToken });
     if (this.isOver) return page.frames;
     this.factsTo = page.to;
     this.begunAt = this.seat.room.log.version;
