@@ -113,7 +113,7 @@ export interface SetState {
 /**
  * Durable per user and room, written at most once a second; moves forward only. Others receive RoomReadMarks, of hidden
  * members not at once: their marks are told with all others when the room is opened again, and by GetRoom.
- * RoomProblem: ANONYMOUS_CALLER, OFFSET_BEYOND_HEAD.
+ * RoomProblem: ANONYMOUS_CALLER, OFFSET_BEYOND_HEAD, TOO_MANY_CURSORS (1,000 a room).
  */
 export interface MarkRead {
   /** A joined room. */
@@ -296,7 +296,10 @@ export interface RoomReadMarks {
 export interface ReadMark {
   /** The user. */
   user: string;
-  /** Up to and including this offset. */
+  /**
+   * Up to and including this offset. Usually moves forward; it moves back if a mark could not be stored, to 0 if the user
+   * has none that is stored.
+   */
   offset: bigint;
 }
 
@@ -304,7 +307,7 @@ export interface ReadMark {
 export interface RoomProblem {
   /** The room. */
   room: string;
-  /** What it answers; absent for frames that have no name of their own (mark_read, pause). */
+  /** What it answers; absent for pause, which has no name of its own. */
   about:
     | //
     /** The join of the room; the member is not in. */
@@ -321,6 +324,12 @@ export interface RoomProblem {
      * was trimmed beyond where the member was reading). No more frames of the room will come.
      */
     { $case: "removed"; value: boolean }
+    | //
+    /**
+     * The mark_read of this offset; it is not stored, and others receive the stored mark again. Of several marks that
+     * were sent within a second it is the last one.
+     */
+    { $case: "markOffset"; value: bigint }
     | undefined;
   /** A gRPC status code, google.rpc.Code. */
   code: number;
@@ -2896,6 +2905,12 @@ export const RoomProblem: MessageFns<RoomProblem> = {
       case "removed":
         writer.uint32(40).bool(message.about.value);
         break;
+      case "markOffset":
+        if (BigInt.asIntN(64, message.about.value) !== message.about.value) {
+          throw new globalThis.Error("value provided for field message.about.value of type int64 too large");
+        }
+        writer.uint32(88).int64(message.about.value);
+        break;
     }
     if (message.code !== 0) {
       writer.uint32(48).int32(message.code);
@@ -2968,6 +2983,14 @@ export const RoomProblem: MessageFns<RoomProblem> = {
             message.about = { $case: "removed", value: reader.bool() };
             continue;
           }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.about = { $case: "markOffset", value: reader.int64() as bigint };
+            continue;
+          }
           case 6: {
             if (tag !== 48) {
               break;
@@ -3036,6 +3059,10 @@ export const RoomProblem: MessageFns<RoomProblem> = {
         ? { $case: "key", value: globalThis.String(object.key) }
         : isSet(object.removed)
         ? { $case: "removed", value: globalThis.Boolean(object.removed) }
+        : isSet(object.markOffset)
+        ? { $case: "markOffset", value: BigInt(object.markOffset) }
+        : isSet(object.mark_offset)
+        ? { $case: "markOffset", value: BigInt(object.mark_offset) }
         : undefined,
       code: isSet(object.code) ? globalThis.Number(object.code) : 0,
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
@@ -3070,6 +3097,8 @@ export const RoomProblem: MessageFns<RoomProblem> = {
       obj.key = message.about.value;
     } else if (message.about?.$case === "removed") {
       obj.removed = message.about.value;
+    } else if (message.about?.$case === "markOffset") {
+      obj.markOffset = message.about.value.toString();
     }
     if (message.code !== 0) {
       obj.code = Math.round(message.code);
@@ -3120,6 +3149,12 @@ export const RoomProblem: MessageFns<RoomProblem> = {
       case "removed": {
         if (object.about?.value !== undefined && object.about?.value !== null) {
           message.about = { $case: "removed", value: object.about.value };
+        }
+        break;
+      }
+      case "markOffset": {
+        if (object.about?.value !== undefined && object.about?.value !== null) {
+          message.about = { $case: "markOffset", value: BigInt(object.about.value) };
         }
         break;
       }

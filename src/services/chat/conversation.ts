@@ -207,16 +207,17 @@ export class Conversation implements SessionHolder, DirectHandler<EncodedChatReq
   private async markRead({ user }: Session, frame: MarkRead): Promise<void> {
     const { room, offset } = readMarkRead(frame);
     const membership = this.memberships.get(room);
+    const refuse = (error: unknown, of: number) =>
+      this.tell(room, error, { $case: 'markOffset', value: BigInt(of) });
     try {
       if (!membership) throw notAMember(room);
       if (user === '') throw anonymousCaller();
       const { seat, feed } = membership;
       const head = offset > feed.head ? ((await this.chat.store.topic(seat.room.topic))?.headOffset ?? 0) : offset;
       if (offset > head) throw offsetBeyondHead(room, offset, head);
-      const report = (error: unknown) => this.tell(room, error);
-      this.chat.marks.move(seat.room, user, offset, !seat.member.isHidden, report);
+      this.chat.marks.move(seat.room, user, offset, !seat.member.isHidden, refuse);
     } catch (error) {
-      this.tell(room, error);
+      refuse(error, offset);
     }
   }
 

@@ -56,7 +56,8 @@ export function readSnapshot(room: Room, own: OwnPlace): FactsPage {
   };
   const marks: RoomReadMarks = { room: room.name, marks: [] };
   const runs = { joined: { $case: 'joined', value: joined }, marks: { $case: 'readMarks', value: marks } } as const;
-  const collected = collect(room, 0, SNAPSHOT_BYTES, (_, { kind }) => (kind === 'mark' ? runs.marks : runs.joined));
+  const isMark = (fact: RoomFact) => fact.kind === 'mark' && fact.offset > 0;
+  const collected = collect(room, 0, SNAPSHOT_BYTES, (_, fact) => (isMark(fact) ? runs.marks : runs.joined));
   const frames = [encodeFrame(runs.joined)];
   if (marks.marks.length > 0) frames.push(encodeFrame(runs.marks));
   return { ...collected, frames };
