@@ -11,6 +11,7 @@ import {
 import { MAX_ROOMS_A_STREAM } from '../../domain/chat/chat-limits.js';
 import { readHello, readMarkRead, readRoomName, readSetState } from '../../domain/chat/chat-requests.js';
 import { type Entrance, findEntrance } from '../../domain/chat/enter-room.js';
+import { topicOf } from '../../domain/chat/room-name.js';
 import type { Session, SessionHolder } from '../../domain/chat/sessions.js';
 import { isDomainError } from '../../domain/errors.js';
 import { timestampFromMs } from '../../domain/timestamps.js';
@@ -143,12 +144,13 @@ export class Conversation implements SessionHolder, DirectHandler<EncodedChatReq
     if (known) return this.pump.answer(() => known.enter());
     try {
       if (this.memberships.size >= MAX_ROOMS_A_STREAM) throw tooManyRooms();
-      const entrance = await findEntrance(this.chat.store, this.chat.rooms, join);
+      const { rooms, store } = this.chat;
+      const entrance = await findEntrance(store, rooms, join);
+      // All others may have left the room meanwhile, and what was known of it went with them. The start stays.
+      const isForgotten = !entrance.cursors && !rooms.find(room);
+      const cursors = isForgotten ? await store.listCursors(topicOf(room)) : entrance.cursors;
       // The stream may have ended, or lost its session, meanwhile.
-      if (this.isClosed) return;
-      // Or the room was left by all others, and what was known of it went with them.
-      if (!entrance.cursors && !this.chat.rooms.find(room)) return await this.join(session, join);
-      this.enter(session, join, entrance);
+      if (!this.isClosed) this.enter(session, join, { ...entrance, cursors });
     } catch (error) {
       this.tell(room, error, { $case: 'join', value: join });
     }
