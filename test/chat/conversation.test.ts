@@ -43,7 +43,12 @@ describe('Chat', () => {
     ] as const) {
       await bob.join(room, { start: { position: { $case: 'resumeToken', value: token } } });
       await bob.take('messages', ({ readOffset }) => readOffset === 5n);
-      expect(bob.records(room).slice(-expected.length).map(({ offset }) => offset)).toEqual(expected);
+      expect(
+        bob
+          .records(room)
+          .slice(-expected.length)
+          .map(({ offset }) => offset),
+      ).toEqual(expected);
       bob.send({ $case: 'leave', value: { room } });
       await bob.settle();
     }

@@ -56,7 +56,11 @@ describe('a stream that half-closes', () => {
   it('receives all messages up to its own last one, in each of its rooms', async () => {
     const [long, short, silent] = [freshRoom(), freshRoom(), freshRoom()];
     const ids = Array.from({ length: 300 }, (_none, index) => `${index}`);
-    for (const id of ids) await leat.chat.sendMessage({ room: long, message: { id, payload: { $case: 'data', value: Buffer.alloc(1_000) } } });
+    for (const id of ids)
+      await leat.chat.sendMessage({
+        room: long,
+        message: { id, payload: { $case: 'data', value: Buffer.alloc(1_000) } },
+      });
     const mine = [send(long, 'x'), send(short, 'y'), send(long, 'z')];
     const responses = await converse([hello, join(long, 0n), join(short), join(silent), ...mine]);
     expect(messagesOf(responses, long)).toEqual([...ids, 'x', 'z']);

@@ -55,12 +55,18 @@ describe('a room whose stream is cut between joined and the first page', () => {
     expect(await readTo(room, 15n)).toEqual(Array.from({ length: 16 - first }, (_none, index) => first + index));
   });
 
-  it.each([['now' as const], [{ last: 3 }]])('ends with EPOCH_CHANGED if the store is another one by then: %j', async (start) => {
-    const room = await enter({ start });
-    const restored = resources.use(await startLeat());
-    await say(restored, 1, 20);
-    relay.cut(restored.grpcPort);
-    const failure = await soon('the end of the room', room.ended.catch((error: unknown) => error));
-    expect(failure).toMatchObject({ reason: 'EPOCH_CHANGED' });
-  });
+  it.each([['now' as const], [{ last: 3 }]])(
+    'ends with EPOCH_CHANGED if the store is another one by then: %j',
+    async (start) => {
+      const room = await enter({ start });
+      const restored = resources.use(await startLeat());
+      await say(restored, 1, 20);
+      relay.cut(restored.grpcPort);
+      const failure = await soon(
+        'the end of the room',
+        room.ended.catch((error: unknown) => error),
+      );
+      expect(failure).toMatchObject({ reason: 'EPOCH_CHANGED' });
+    },
+  );
 });

@@ -1,6 +1,10 @@
 import { createChannel, createClientFactory, createServer } from 'nice-grpc';
 import { ClientError, ServerError, Status } from 'nice-grpc-common';
-import { ChatServiceDefinition, type ChatResponse, type ChatServiceImplementation } from '../../gen/leat/v1/chat_service.js';
+import {
+  ChatServiceDefinition,
+  type ChatResponse,
+  type ChatServiceImplementation,
+} from '../../gen/leat/v1/chat_service.js';
 
 /** A server that passes Chat on to another one, and can cut its first stream at an exact frame. */
 export interface ChatRelay {

@@ -237,8 +237,7 @@ export class Conversation implements SessionHolder, DirectHandler<EncodedChatReq
   private async markRead({ user }: Session, frame: MarkRead): Promise<void> {
     const { room, offset } = readMarkRead(frame);
     const membership = this.memberships.get(room);
-    const refuse = (error: unknown, of: number) =>
-      this.tell(room, error, { $case: 'markOffset', value: BigInt(of) });
+    const refuse = (error: unknown, of: number) => this.tell(room, error, { $case: 'markOffset', value: BigInt(of) });
     try {
       if (!membership) throw notAMember(room);
       if (user === '') throw anonymousCaller();
