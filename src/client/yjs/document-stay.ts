@@ -47,7 +47,7 @@ export async function enterDocument(deps: StayDeps): Promise<Stay> {
   const start = await findStart(options.client, topicOf(options), signal);
   if (start.isIncomplete) deps.onProblem(incomplete(start));
   const room = rooms.join(options.room, {
-    start: { afterOffset: start.afterOffset },
+    start: { resumeToken: start.resumeToken },
     hidden: options.hidden,
     onProblem: deps.onProblem,
   });
@@ -150,7 +150,8 @@ function createStay(deps: StayDeps, start: DocumentStart, room: JoinedRoom): Sta
     await sendWhole(rooms, room, update, { type: SNAPSHOT, limit, attributes, signal });
     if (options.trim === false) return;
     // Now it is durable, and whoever begins later begins with it.
-    await client.events.trimTopic({ topic: topicOf(options), beforeOffset: covers + 1n }, { signal });
+    const { resumeToken } = start;
+    await client.events.trimTopic({ topic: topicOf(options), beforeOffset: covers + 1n, resumeToken }, { signal });
   }
 
   if (start.update !== undefined) {

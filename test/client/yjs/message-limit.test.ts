@@ -19,7 +19,10 @@ afterEach(() => resources.dispose());
 
 /** A service that takes events of so many bytes, and hardly anything larger. */
 function serve(maxEventSize: number, flags: object = {}, store: object = {}): Promise<LeatServer> {
-  return startLeat({ 'max-event-size': maxEventSize, 'max-receive-message-size': maxEventSize + OVERHEAD, ...flags }, store);
+  return startLeat(
+    { 'max-event-size': maxEventSize, 'max-receive-message-size': maxEventSize + OVERHEAD, ...flags },
+    store,
+  );
 }
 
 async function open(port: number, options: Partial<YjsOptions> = {}): Promise<YjsProvider> {
@@ -33,7 +36,10 @@ async function open(port: number, options: Partial<YjsOptions> = {}): Promise<Yj
 const text = ({ doc }: YjsProvider) => doc.getText('t');
 const saved = (provider: YjsProvider) => soon('everything to be durable', provider.saved());
 /** So many characters that nothing can be saved on. */
-const noise = (length: number) => randomBytes(Math.ceil(length / 2)).toString('hex').slice(0, length);
+const noise = (length: number) =>
+  randomBytes(Math.ceil(length / 2))
+    .toString('hex')
+    .slice(0, length);
 
 async function payloads({ store }: LeatServer): Promise<{ type: string; size: number }[]> {
   const { firstOffset = 1 } = (await store.topic('rooms/doc')) ?? {};
@@ -47,27 +53,31 @@ async function payloads({ store }: LeatServer): Promise<{ type: string; size: nu
 describe('a document with the default options', () => {
   const limits = [1 * KIB, 1 * KIB + 1, 10_007, 128 * KIB - 1, 128 * KIB, 256 * KIB, 768 * KIB];
 
-  it.each(limits)('is written, compacted and read where an event may have %i bytes', async (limit) => {
-    const server = resources.use(await serve(limit));
-    const ann = await open(server.grpcPort);
-    text(ann).insert(0, noise(300 * KIB));
-    await saved(ann);
-    const bob = await open(server.grpcPort);
-    expect(text(bob).toJSON()).toBe(text(ann).toJSON());
-    for (const length of [1, 900, 140 * KIB]) {
-      text(bob).insert(0, noise(length));
-      await saved(bob);
-    }
-    await eventually('all of it', () => text(ann).length === text(bob).length);
-    await soon('the snapshot', ann.compact());
-    const left = await payloads(server);
-    // Of no update a piece was left that holds the place.
-    expect(new Set(left.map(({ type }) => type))).toEqual(new Set(['yjs.snapshot']));
-    for (const { size } of left) expect(size).toBeLessThanOrEqual(limit);
-    const late = await open(server.grpcPort);
-    expect(text(late).toJSON()).toBe(text(ann).toJSON());
-    expect([ann, bob, late].map((provider) => provider.snapshot().state)).toEqual(['synced', 'synced', 'synced']);
-  }, 60_000);
+  it.each(limits)(
+    'is written, compacted and read where an event may have %i bytes',
+    async (limit) => {
+      const server = resources.use(await serve(limit));
+      const ann = await open(server.grpcPort);
+      text(ann).insert(0, noise(300 * KIB));
+      await saved(ann);
+      const bob = await open(server.grpcPort);
+      expect(text(bob).toJSON()).toBe(text(ann).toJSON());
+      for (const length of [1, 900, 140 * KIB]) {
+        text(bob).insert(0, noise(length));
+        await saved(bob);
+      }
+      await eventually('all of it', () => text(ann).length === text(bob).length);
+      await soon('the snapshot', ann.compact());
+      const left = await payloads(server);
+      // Of no update a piece was left that holds the place.
+      expect(new Set(left.map(({ type }) => type))).toEqual(new Set(['yjs.snapshot']));
+      for (const { size } of left) expect(size).toBeLessThanOrEqual(limit);
+      const late = await open(server.grpcPort);
+      expect(text(late).toJSON()).toBe(text(ann).toJSON());
+      expect([ann, bob, late].map((provider) => provider.snapshot().state)).toEqual(['synced', 'synced', 'synced']);
+    },
+    60_000,
+  );
 
   it('is written to the end when the limit becomes smaller in the middle of an update', async () => {
     const { path: dataDir } = resources.use(await makeTempDir());
@@ -109,7 +119,10 @@ describe('a document with the default options', () => {
     const provider = createYjsProvider({ client, room: 'doc', doc, rooms: { ...rooms, join } });
     await soon('the document to be synced', provider.synced);
     doc.getText('t').insert(0, noise(10 * KIB));
-    const failure = await soon('the end', provider.ended.catch((error: unknown) => error));
+    const failure = await soon(
+      'the end',
+      provider.ended.catch((error: unknown) => error),
+    );
     expect(failure).toMatchObject({ reason: 'MESSAGE_TOO_LARGE' });
   });
 });
