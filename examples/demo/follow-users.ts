@@ -5,12 +5,12 @@ import type { Report } from './report.js';
 /** Follows sys/users from where the list of users was read, while users change. */
 export async function followUsers(client: LeatClient, report: Report, signal: AbortSignal): Promise<void> {
   report.chapter('live', 'sys/users, followed from the list of users on, while they change');
-  const { readOffset } = await client.users.listUsers({}, { signal });
+  const { resumeToken } = await client.users.listUsers({}, { signal });
   const seen: string[] = [];
   let changed: Promise<unknown> | undefined;
   // From then on it is certain that nothing happens unseen.
   const onState = ({ state }: FollowStatus) => void (state === 'live' && (changed ??= changeUsers(client, signal)));
-  const options = { start: { afterOffset: readOffset }, limit: 3, onState, signal };
+  const options = { start: { resumeToken }, limit: 3, onState, signal };
   for await (const { offset, event } of client.follow('sys/users', options)) {
     seen.push(`${event.type} ${event.subject}`);
     report.line(`${String(offset).padStart(7)}  ${event.type}  ${textOf(event)}`);

@@ -90,7 +90,11 @@ class Bot:
         pages: deque[tuple[str, set[str]]] = deque()
         for response in responses:
             kind = response.WhichOneof("frame")
-            if kind == "messages":
+            if kind == "joined":
+                # Where this stream begins: should it break before the first page, the next one begins there too.
+                if not pages:
+                    self.move_to(response.joined.resume_token)
+            elif kind == "messages":
                 answers = [reply for record in response.messages.records if (reply := self.reply(record, name))]
                 pages.append((response.messages.resume_token, {reply.id for reply in answers}))
                 for reply in answers:

@@ -71,6 +71,7 @@ const permanent: ReadonlySet<string | undefined> = new Set([
   'MESSAGE_TOO_LARGE',
   'RESPONSE_TOO_LARGE',
   'TOO_MANY_CURSORS',
+  'TOO_MANY_MEMBERSHIPS',
   'TOO_MANY_TOPICS',
   'TOPIC_FULL',
   'TOO_MANY_UPLOADS',

@@ -21,6 +21,8 @@ export interface Outbox {
 export interface DirectCall {
   /** As LeatCallContext.caller. */
   readonly caller: string;
+  /** Names the connection, for as long as it is open: the client's address and port. */
+  readonly connection: string;
   /** Aborts when the call is over. Made when it is asked for. */
   readonly signal: AbortSignal;
   /** Bytes that were written and have not reached the socket. */

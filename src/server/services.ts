@@ -24,7 +24,14 @@ export function leatServices({ config, store, files }: ServiceDeps): readonly Se
   const { epoch } = store;
   const limits = { maxPayloadBytes: config.maxEventSize };
   const heartbeatMs = config.heartbeatInterval;
-  const chat = createChatService({ store, limits, heartbeatMs, graceMs: config.chatGracePeriod });
+  const chat = createChatService({
+    store,
+    limits,
+    heartbeatMs,
+    graceMs: config.chatGracePeriod,
+    helloMs: config.chatHelloTimeout,
+    seatLimits: { maxSeats: config.maxChatMemberships, maxSeatsPerCaller: config.maxChatMembershipsPerCaller },
+  });
   return [
     served(UserServiceDefinition, createUserService({ store })),
     served(EventServiceDefinition, createEventService({ store, limits, heartbeatMs }), eventCodecs),

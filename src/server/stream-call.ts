@@ -60,6 +60,10 @@ export class StreamCall extends ServerInterceptingCall implements Listener, Dire
     return this.call.record.caller;
   }
 
+  get connection(): string {
+    return this.call.nextCall.getPeer();
+  }
+
   get signal(): AbortSignal {
     return this.call.record.signal;
   }

@@ -15,6 +15,8 @@ import {
   readGetBlob,
   readListBlobs,
 } from '../domain/blobs/blob-requests.js';
+import { createTokenCodec } from '../domain/tokens.js';
+import { BLOBS_TOPIC } from '../domain/topics/system-topics.js';
 import type { LeatCallContext } from '../middleware/call-context.js';
 import { chunkFrame, chunkHeadSize, type DownloadFrame, plainFrame } from './chunk-codec.js';
 
@@ -33,6 +35,8 @@ export const blobCodecs = {
 
 /** The handlers of BlobService. */
 export function createBlobService({ blobs, epoch }: BlobServiceDeps) {
+  const positions = createTokenCodec({ epoch, kind: 'events', subject: BLOBS_TOPIC });
+
   return {
     async *downloadBlob(request: DownloadBlobRequest, context: Context): AsyncGenerator<DownloadFrame> {
       const range = readDownload(request);
@@ -48,7 +52,8 @@ export function createBlobService({ blobs, epoch }: BlobServiceDeps) {
     },
     async listBlobs(request: ListBlobsRequest) {
       const page = await blobs.list(readListBlobs(epoch, request));
-      return { ...page, readOffset: BigInt(page.readOffset) };
+      const resumeToken = positions.encode({ offset: page.readOffset, key: '' });
+      return { ...page, readOffset: BigInt(page.readOffset), resumeToken };
     },
     async deleteBlob(request: DeleteBlobRequest, context: Context) {
       return { offset: BigInt(await blobs.remove(readDeleteBlob(request), context)) };

@@ -66,7 +66,8 @@ export function createChatService(deps: ChatDeps) {
 }
 
 /** The stored records as they are, and what goes with them. */
-function encodeHistory({ head, nextPageToken, records }: HistoryPage): Uint8Array {
-  const rest = ListMessagesResponse.encode({ records: [], nextPageToken, headOffset: BigInt(head) }).finish();
+function encodeHistory({ head, nextPageToken, records, resumeToken }: HistoryPage): Uint8Array {
+  const headOffset = BigInt(head);
+  const rest = ListMessagesResponse.encode({ records: [], nextPageToken, headOffset, resumeToken }).finish();
   return Buffer.concat([records, rest]);
 }

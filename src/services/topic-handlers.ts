@@ -43,7 +43,7 @@ export function createTopicHandlers({ store }: { store: Store }): TopicHandlers 
       return { topic: toTopicMessage(updated) };
     },
     async trimTopic(request) {
-      const { firstOffset } = await trimTopic(store, readTrimTopic(request));
+      const { firstOffset } = await trimTopic(store, readTrimTopic(store.epoch, request));
       return { firstOffset: BigInt(firstOffset) };
     },
     async deleteTopic(request) {

@@ -1,4 +1,6 @@
 import type { UserServiceImplementation } from '../../gen/leat/v1/user_service.js';
+import { createTokenCodec } from '../domain/tokens.js';
+import { USERS_TOPIC } from '../domain/topics/system-topics.js';
 import { createUserDirectory } from '../domain/users/user-directory.js';
 import {
   readCreateUser,
@@ -22,6 +24,7 @@ export function createUserService({
   now = Date.now,
 }: UserServiceDeps): UserServiceImplementation<LeatCallContext> {
   const users = createUserDirectory({ store, now });
+  const positions = createTokenCodec({ epoch: store.epoch, kind: 'events', subject: USERS_TOPIC });
 
   return {
     createUser: async (request, context) => users.create(readCreateUser(request), context),
@@ -30,7 +33,8 @@ export function createUserService({
     deleteUser: async (request, context) => ({ offset: BigInt(await users.remove(readDeleteUser(request), context)) }),
     async listUsers(request) {
       const page = await users.list(readListUsers(store.epoch, request));
-      return { ...page, users: [...page.users], readOffset: BigInt(page.readOffset) };
+      const resumeToken = positions.encode({ offset: page.readOffset, key: '' });
+      return { ...page, users: [...page.users], readOffset: BigInt(page.readOffset), resumeToken };
     },
   };
 }

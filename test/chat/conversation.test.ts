@@ -25,6 +25,36 @@ describe('Chat', () => {
     expect(await ada.take('messages')).toMatchObject({ room, records: [], state: TailState.TAIL_STATE_LIVE });
   });
 
+  it('tells a member its position when it joins, whatever start it asked for, and again when it is told of the room again', async () => {
+    const room = freshRoom();
+    const write = async (id: string) => leat.chat.sendMessage({ room, message: { id } });
+    for (const id of ['1', '2', '3']) await write(id);
+    await using ada = open();
+    const { resumeToken } = await ada.join(room, { start: { position: { $case: 'last', value: 1n } } });
+    await ada.take('messages', ({ readOffset }) => readOffset === 3n);
+    ada.send({ $case: 'pause', value: { room, paused: true } });
+    await ada.settle();
+    for (const id of ['4', '5']) await write(id);
+    const again = await ada.join(room, { start: { position: { $case: 'last', value: 0n } } });
+    await using bob = open();
+    for (const [token, expected] of [
+      [resumeToken, [3n, 4n, 5n]],
+      [again.resumeToken, [4n, 5n]],
+    ] as const) {
+      await bob.join(room, { start: { position: { $case: 'resumeToken', value: token } } });
+      await bob.take('messages', ({ readOffset }) => readOffset === 5n);
+      expect(
+        bob
+          .records(room)
+          .slice(-expected.length)
+          .map(({ offset }) => offset),
+      ).toEqual(expected);
+      bob.send({ $case: 'leave', value: { room } });
+      await bob.settle();
+    }
+    expect(bob.records(room)).toHaveLength(5);
+  });
+
   it('delivers what is sent to all members, the sender too, and says when it is durable', async () => {
     await using ada = open({ user: 'ada' });
     await using bob = open({ user: 'bob' });

@@ -107,7 +107,7 @@ describe('RoomProblem', () => {
     expect(ada.all('problem')).toMatchObject([
       { reason: 'NOT_A_MEMBER', about: { $case: 'messageId', value: 'm' } },
       { reason: 'NOT_A_MEMBER', about: { $case: 'key', value: 'k' } },
-      { reason: 'NOT_A_MEMBER', about: undefined },
+      { reason: 'NOT_A_MEMBER', about: { $case: 'markOffset', value: 1n } },
       { reason: 'NOT_A_MEMBER', about: undefined },
     ]);
     expect((await leat.store.topic(`rooms/${room}`))?.headOffset).toBeUndefined();
@@ -170,7 +170,34 @@ describe('RoomProblem', () => {
     const room = freshRoom();
     await Promise.all([ada.join(room), nobody.join(room)]);
     for (const stream of [ada, nobody]) stream.send({ $case: 'markRead', value: { room, offset: 1n } });
-    expect(await ada.take('problem')).toMatchObject({ reason: 'OFFSET_BEYOND_HEAD' });
+    const about = { $case: 'markOffset', value: 1n };
+    expect(await ada.take('problem')).toMatchObject({ reason: 'OFFSET_BEYOND_HEAD', about });
     expect(await nobody.take('problem')).toMatchObject({ reason: 'ANONYMOUS_CALLER' });
+  });
+
+  it('takes back a mark beyond the 1,000 cursors of a room, from everybody who was told of it', async () => {
+    await using ada = open({ user: 'ada' });
+    await using bob = open({ user: 'bob' });
+    const room = freshRoom();
+    await Promise.all([ada.join(room), bob.join(room)]);
+    ada.say(room, '1');
+    await ada.take('delivered');
+    const topic = `rooms/${room}`;
+    const commit = (cursor: string) => ({ kind: 'commit-cursor', topic, cursor, offset: 1, rewind: false }) as const;
+    await leat.store.write(Array.from({ length: 1_000 }, (_none, index) => commit(`c${index}`)));
+    bob.send({ $case: 'markRead', value: { room, offset: 1n } });
+    expect(await bob.take('problem')).toMatchObject({
+      reason: 'TOO_MANY_CURSORS',
+      about: { $case: 'markOffset', value: 1n },
+    });
+    await ada.settle();
+    // Told in one turn or in two, the last that others hear is that there is no mark.
+    const told = ada.all('readMarks').flatMap(({ marks }) => marks);
+    expect(told.at(-1)).toEqual({ user: 'bob', offset: 0n });
+    await using eve = open({ user: 'eve' });
+    expect(await eve.join(room)).toMatchObject({ memberCount: 3 });
+    await eve.settle();
+    expect(eve.all('readMarks')).toEqual([]);
+    expect((await leat.chat.getRoom({ room })).readMarks).toEqual([]);
   });
 });

@@ -58,6 +58,17 @@ describe('ListMessages', () => {
     expect(offsets(await pageOf(room, { beforeOffset: 252n, pageSize: 1 }))).toEqual([251]);
   });
 
+  it('has a token to join behind its newest message', async () => {
+    const room = freshRoom();
+    await fill(room, 3);
+    const { resumeToken } = await pageOf(room, { beforeOffset: 2n });
+    await say(room, 'new');
+    await using ada = openChat(leat.chat);
+    await ada.join(room, { start: { position: { $case: 'resumeToken', value: resumeToken } } });
+    await ada.take('messages', ({ readOffset }) => readOffset === 4n);
+    expect(ada.records(room).map(({ offset }) => offset)).toEqual([4n]);
+  });
+
   it('has pages of a megabyte, one message at least, and misses none', async () => {
     const room = freshRoom();
     await fill(room, 12, 250_000);

@@ -57,7 +57,7 @@ describe('a reconnect', () => {
     const start = { position: { $case: 'last', value: 5n } };
     expect(await first.next('join')).toMatchObject({ room: 'b', start, hidden: true });
     first.joined('a');
-    first.joined('b');
+    first.joined('b', { headOffset: 11n, resumeToken: 'token 6' });
     first.messages('a', [1, 2]);
     first.messages('a', [3]);
     expect(await read(a, 3)).toEqual([1, 2, 3]);
@@ -67,8 +67,9 @@ describe('a reconnect', () => {
     expect(second.sessionId).toBe(first.sessionId);
     const token = { position: { $case: 'resumeToken', value: 'token 3' } };
     expect(await second.next('join')).toMatchObject({ room: 'a', start: token });
-    // Nothing of it had come.
-    expect(await second.next('join')).toMatchObject({ room: 'b', start, hidden: true });
+    // Nothing of it had come: the last five are still those of the first time.
+    const place = { position: { $case: 'resumeToken', value: 'token 6' } };
+    expect(await second.next('join')).toMatchObject({ room: 'b', start: place, hidden: true });
     second.joined('a');
     second.joined('b');
     // The token was one from before the last message.
@@ -84,7 +85,7 @@ describe('a reconnect', () => {
     const { stream } = await enter(rooms, 'a', 41);
     stream.end(Status.UNAVAILABLE, 'DRAINING');
     const next = await service.nextStream();
-    expect(await next.next('join')).toMatchObject({ start: { position: { $case: 'afterOffset', value: 41n } } });
+    expect(await next.next('join')).toMatchObject({ start: { position: { $case: 'resumeToken', value: 'token 41' } } });
   });
 
   it('misses nothing that was said since, where none of what was before is wanted', async () => {
@@ -96,7 +97,7 @@ describe('a reconnect', () => {
     await soon('joined', room.joined);
     stream.end(Status.UNAVAILABLE, 'DRAINING');
     const next = await service.nextStream();
-    expect(await next.next('join')).toMatchObject({ start: { position: { $case: 'afterOffset', value: 41n } } });
+    expect(await next.next('join')).toMatchObject({ start: { position: { $case: 'resumeToken', value: 'token 41' } } });
     await rooms.close();
   });
 
@@ -277,6 +278,104 @@ describe('what cannot be mended by trying again', () => {
     stream.send({ $case: 'problem', value: { ...problem, about: { $case: 'key', value: 'big' }, reason: 'TOO_MUCH' } });
     await eventually('the problem', () => problems.length > 0);
     expect(problems).toEqual(['TOO_MUCH']);
+  });
+
+  const inAnHour = { seconds: 3_600n, nanos: 0 };
+
+  it('holds back a state key that is refused for the moment, and nothing else of the room', async () => {
+    const rooms = client.joinRooms({ backoff });
+    const { room, stream } = await enter(rooms, 'a');
+    room.setState('full', 'x');
+    await stream.next('setState');
+    const refused = { room: 'a', code: Status.RESOURCE_EXHAUSTED, reason: 'STATE_FULL', retryDelay: inAnHour };
+    stream.send({ $case: 'problem', value: { ...refused, about: { $case: 'key', value: 'full' } } });
+    stream.messages('a', [1]);
+    await read(room, 1);
+    room.setState('full', 'newer');
+    room.setState('other', 'y');
+    const sending = room.send('hello');
+    room.markRead(1);
+    expect(await stream.next('send')).toMatchObject({ room: 'a' });
+    expect(await stream.next('setState')).toMatchObject({ key: 'other' });
+    expect(await stream.next('markRead')).toMatchObject({ offset: 1n });
+    // Removing it needs no space.
+    room.setState('full', undefined);
+    expect(await stream.next('setState')).toMatchObject({ key: 'full', value: undefined });
+    const messageId = room.snapshot().pending[0]?.id ?? '';
+    stream.send({ $case: 'delivered', value: { room: 'a', deliveries: [{ messageId, offset: 2n }] } });
+    await soon('the send', sending);
+    await soon('the end of the room', room.leave());
+    expect(stream.frames.map(({ $case }) => $case)).toContain('leave');
+  });
+
+  it('holds back a read mark that is refused for the moment, and nothing else of the room', async () => {
+    const rooms = client.joinRooms({ backoff });
+    const { room, stream } = await enter(rooms, 'a');
+    room.markRead(1);
+    await stream.next('markRead');
+    const refused = { room: 'a', code: Status.RESOURCE_EXHAUSTED, reason: 'DISK_FULL' };
+    const about = { $case: 'markOffset', value: 1n } as const;
+    stream.send({ $case: 'problem', value: { ...refused, about, retryDelay: { seconds: 0n, nanos: 1e6 } } });
+    expect(await stream.next('markRead')).toEqual({ room: 'a', offset: 1n });
+    stream.send({ $case: 'problem', value: { ...refused, about, retryDelay: inAnHour } });
+    stream.messages('a', [1, 2]);
+    await read(room, 2);
+    room.markRead(2);
+    room.setState('k', 'v');
+    void room.send('hello').catch(() => undefined); // Nobody answers.
+    expect(await stream.next('send')).toMatchObject({ room: 'a' });
+    expect(await stream.next('setState')).toMatchObject({ key: 'k' });
+    expect(stream.frames.filter(({ $case }) => $case === 'markRead')).toHaveLength(2);
+  });
+
+  it('reports a read mark that can never be stored once, and holds nothing back for it', async () => {
+    const problems: unknown[] = [];
+    const rooms = client.joinRooms({ backoff });
+    const room = rooms.join('a', { onProblem: ({ reason }) => void problems.push(reason) });
+    const stream = await service.nextStream();
+    await stream.next('join');
+    stream.joined('a');
+    stream.messages('a', [1]);
+    await read(room, 1);
+    room.markRead(1);
+    await stream.next('markRead');
+    const about = { $case: 'markOffset', value: 1n } as const;
+    const refused = { room: 'a', code: Status.RESOURCE_EXHAUSTED, reason: 'TOO_MANY_CURSORS', retryDelay: inAnHour };
+    stream.send({ $case: 'problem', value: { ...refused, about } });
+    await eventually('the problem', () => problems.length > 0);
+    room.setState('k', 'v');
+    await stream.next('setState');
+    expect(problems).toEqual(['TOO_MANY_CURSORS']);
+    expect(stream.frames.filter(({ $case }) => $case === 'markRead')).toHaveLength(1);
+  });
+
+  it('holds back the messages of a room behind one that is refused for the moment, and nothing else of the room', async () => {
+    const rooms = client.joinRooms({ backoff });
+    const { room, stream } = await enter(rooms, 'a');
+    void room.send('first').catch(() => undefined); // Nobody answers.
+    const { message } = await stream.next('send');
+    const about = { $case: 'messageId', value: message?.id ?? '' } as const;
+    const refused = { room: 'a', code: Status.RESOURCE_EXHAUSTED, reason: 'DISK_FULL', retryDelay: inAnHour };
+    stream.send({ $case: 'problem', value: { ...refused, about } });
+    stream.messages('a', [1]);
+    await read(room, 1);
+    void room.send('second').catch(() => undefined); // Nobody answers.
+    room.setState('k', 'v');
+    room.markRead(1);
+    await stream.next('setState');
+    await stream.next('markRead');
+    expect(stream.frames.filter(({ $case }) => $case === 'send')).toHaveLength(1);
+  });
+
+  it('no longer shows the mark of a user that could not be stored', async () => {
+    const rooms = client.joinRooms({ backoff });
+    const { room, stream } = await enter(rooms, 'a');
+    const tell = (offset: bigint) =>
+      stream.send({ $case: 'readMarks', value: { room: 'a', marks: [{ user: 'ann', offset }] } });
+    tell(4n);
+    await eventually('the mark', () => room.snapshot().readMarks.get('ann') === 4n);
+    tell(0n);
+    await eventually('the mark to go', () => !room.snapshot().readMarks.has('ann'));
   });
 });
 

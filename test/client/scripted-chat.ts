@@ -113,7 +113,10 @@ function createStream(
       }
     },
     send,
-    joined: (room, frame = {}) => send({ $case: 'joined', value: { memberId: 'me', ...frame, room } }),
+    joined(room, frame = {}) {
+      const resumeToken = `token ${frame.headOffset ?? 0n}`;
+      send({ $case: 'joined', value: { memberId: 'me', resumeToken, ...frame, room } });
+    },
     messages(room, offsets, frame = {}) {
       const last = BigInt(offsets.at(-1) ?? 0);
       const records = offsets.map((offset) => ({

@@ -46,7 +46,7 @@ type talk struct {
 	room string
 	// The same on every stream: within the grace period nobody sees us go and come.
 	session string
-	// Where to go on in the room; nil before the first page.
+	// Where to go on in the room; nil before one is in.
 	start *pb.Start
 	// What is said; closed at its end.
 	lines <-chan string
@@ -165,10 +165,8 @@ func (t *talk) send(stream pb.ChatService_ChatClient, message *pb.Event) error {
 func (t *talk) hear(response *pb.ChatResponse) error {
 	switch frame := response.GetFrame().(type) {
 	case *pb.ChatResponse_Joined:
-		if t.start == nil {
-			// Should the stream break before the first page, the next one begins where this one did.
-			t.start = &pb.Start{Position: &pb.Start_AfterOffset{AfterOffset: frame.Joined.GetHeadOffset()}}
-		}
+		// Should the stream break before the first page, the next one begins where this one did.
+		t.start = &pb.Start{Position: &pb.Start_ResumeToken{ResumeToken: frame.Joined.GetResumeToken()}}
 	case *pb.ChatResponse_Messages:
 		for _, record := range frame.Messages.GetRecords() {
 			fmt.Printf("%s\t%s\n", record.GetAuthor(), record.GetEvent().GetText())

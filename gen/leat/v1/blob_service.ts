@@ -86,8 +86,13 @@ export interface ListBlobsResponse {
   blobs: Blob[];
   /** For the next page. Empty: this is the last one. */
   nextPageToken: string;
-  /** Last offset of "sys/blobs" when the first page was read: follow from here, with Start.after_offset. */
+  /** Last offset of "sys/blobs" when the first page was read. */
   readOffset: bigint;
+  /**
+   * The position of read_offset in "sys/blobs": follow from here, with Start.resume_token. Unlike the offset it is refused
+   * (EPOCH_CHANGED) if the store was restored from a backup meanwhile.
+   */
+  resumeToken: string;
 }
 
 /** Which blob to remove. */
@@ -765,7 +770,7 @@ export const ListBlobsRequest: MessageFns<ListBlobsRequest> = {
 };
 
 function createBaseListBlobsResponse(): ListBlobsResponse {
-  return { blobs: [], nextPageToken: "", readOffset: 0n };
+  return { blobs: [], nextPageToken: "", readOffset: 0n, resumeToken: "" };
 }
 
 export const ListBlobsResponse: MessageFns<ListBlobsResponse> = {
@@ -781,6 +786,9 @@ export const ListBlobsResponse: MessageFns<ListBlobsResponse> = {
         throw new globalThis.Error("value provided for field message.readOffset of type int64 too large");
       }
       writer.uint32(24).int64(message.readOffset);
+    }
+    if (message.resumeToken !== "") {
+      writer.uint32(34).string(message.resumeToken);
     }
     return writer;
   },
@@ -822,6 +830,14 @@ export const ListBlobsResponse: MessageFns<ListBlobsResponse> = {
             message.readOffset = reader.int64() as bigint;
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.resumeToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -847,6 +863,11 @@ export const ListBlobsResponse: MessageFns<ListBlobsResponse> = {
         : isSet(object.read_offset)
         ? BigInt(object.read_offset)
         : 0n,
+      resumeToken: isSet(object.resumeToken)
+        ? globalThis.String(object.resumeToken)
+        : isSet(object.resume_token)
+        ? globalThis.String(object.resume_token)
+        : "",
     };
   },
 
@@ -861,6 +882,9 @@ export const ListBlobsResponse: MessageFns<ListBlobsResponse> = {
     if (message.readOffset !== 0n) {
       obj.readOffset = message.readOffset.toString();
     }
+    if (message.resumeToken !== "") {
+      obj.resumeToken = message.resumeToken;
+    }
     return obj;
   },
 
@@ -874,6 +898,7 @@ export const ListBlobsResponse: MessageFns<ListBlobsResponse> = {
     message.readOffset = (object.readOffset !== undefined && object.readOffset !== null)
       ? BigInt(object.readOffset)
       : 0n;
+    message.resumeToken = object.resumeToken ?? "";
     return message;
   },
 };

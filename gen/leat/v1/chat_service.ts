@@ -68,7 +68,10 @@ export interface Hello {
 export interface JoinRoom {
   /** The room: a topic name without the prefix "rooms/", at most 194 characters. */
   room: string;
-  /** Where in the messages to begin. Unlike ListEvents an absent start is only what is new. */
+  /**
+   * Where in the messages to begin. Unlike ListEvents an absent start is only what is new. Send the start of a first
+   * join only once: after a reconnect send the newest resume_token, of RoomMessages or else of RoomJoined.
+   */
   start:
     | Start
     | undefined;
@@ -110,7 +113,7 @@ export interface SetState {
 /**
  * Durable per user and room, written at most once a second; moves forward only. Others receive RoomReadMarks, of hidden
  * members not at once: their marks are told with all others when the room is opened again, and by GetRoom.
- * RoomProblem: ANONYMOUS_CALLER, OFFSET_BEYOND_HEAD.
+ * RoomProblem: ANONYMOUS_CALLER, OFFSET_BEYOND_HEAD, TOO_MANY_CURSORS (1,000 a room).
  */
 export interface MarkRead {
   /** A joined room. */
@@ -201,6 +204,12 @@ export interface RoomJoined {
   headOffset: bigint;
   /** How far the receiver had read, on any device. */
   readOffset: bigint;
+  /**
+   * The receiver's position in the messages: the next RoomMessages continues from here. The service resolves
+   * JoinRoom.start once, when the member joins; pass this token as JoinRoom.start after a reconnect, until a
+   * RoomMessages brings a newer one. When RoomJoined comes again, it has the position that the receiver has by then.
+   */
+  resumeToken: string;
 }
 
 /** One session of one user in a room. A user with two devices is two members. */
@@ -287,7 +296,10 @@ export interface RoomReadMarks {
 export interface ReadMark {
   /** The user. */
   user: string;
-  /** Up to and including this offset. */
+  /**
+   * Up to and including this offset. Usually moves forward; it moves back if a mark could not be stored, to 0 if the user
+   * has none that is stored.
+   */
   offset: bigint;
 }
 
@@ -295,7 +307,7 @@ export interface ReadMark {
 export interface RoomProblem {
   /** The room. */
   room: string;
-  /** What it answers; absent for frames that have no name of their own (mark_read, pause). */
+  /** What it answers; absent for pause, which has no name of its own. */
   about:
     | //
     /** The join of the room; the member is not in. */
@@ -312,6 +324,12 @@ export interface RoomProblem {
      * was trimmed beyond where the member was reading). No more frames of the room will come.
      */
     { $case: "removed"; value: boolean }
+    | //
+    /**
+     * The mark_read of this offset; it is not stored, and others receive the stored mark again. Of several marks that
+     * were sent within a second it is the last one.
+     */
+    { $case: "markOffset"; value: bigint }
     | undefined;
   /** A gRPC status code, google.rpc.Code. */
   code: number;
@@ -382,8 +400,13 @@ export interface ListMessagesResponse {
   records: EventRecord[];
   /** For the next page, the one right before this. Empty: the room keeps nothing older. */
   nextPageToken: string;
-  /** The room's last offset when this page was read: join with Start.after_offset to go on from there. */
+  /** The room's last offset when this page was read. */
   headOffset: bigint;
+  /**
+   * The position of head_offset: join with Start.resume_token to receive what comes after it. Unlike an offset it is
+   * refused (EPOCH_CHANGED) if the store was restored from a backup meanwhile.
+   */
+  resumeToken: string;
 }
 
 /** A room as it is. */
@@ -1700,7 +1723,16 @@ export const ChatResponse: MessageFns<ChatResponse> = {
 };
 
 function createBaseRoomJoined(): RoomJoined {
-  return { room: "", memberId: "", members: [], memberCount: 0, state: [], headOffset: 0n, readOffset: 0n };
+  return {
+    room: "",
+    memberId: "",
+    members: [],
+    memberCount: 0,
+    state: [],
+    headOffset: 0n,
+    readOffset: 0n,
+    resumeToken: "",
+  };
 }
 
 export const RoomJoined: MessageFns<RoomJoined> = {
@@ -1731,6 +1763,9 @@ export const RoomJoined: MessageFns<RoomJoined> = {
         throw new globalThis.Error("value provided for field message.readOffset of type int64 too large");
       }
       writer.uint32(56).int64(message.readOffset);
+    }
+    if (message.resumeToken !== "") {
+      writer.uint32(66).string(message.resumeToken);
     }
     return writer;
   },
@@ -1804,6 +1839,14 @@ export const RoomJoined: MessageFns<RoomJoined> = {
             message.readOffset = reader.int64() as bigint;
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.resumeToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1841,6 +1884,11 @@ export const RoomJoined: MessageFns<RoomJoined> = {
         : isSet(object.read_offset)
         ? BigInt(object.read_offset)
         : 0n,
+      resumeToken: isSet(object.resumeToken)
+        ? globalThis.String(object.resumeToken)
+        : isSet(object.resume_token)
+        ? globalThis.String(object.resume_token)
+        : "",
     };
   },
 
@@ -1867,6 +1915,9 @@ export const RoomJoined: MessageFns<RoomJoined> = {
     if (message.readOffset !== 0n) {
       obj.readOffset = message.readOffset.toString();
     }
+    if (message.resumeToken !== "") {
+      obj.resumeToken = message.resumeToken;
+    }
     return obj;
   },
 
@@ -1886,6 +1937,7 @@ export const RoomJoined: MessageFns<RoomJoined> = {
     message.readOffset = (object.readOffset !== undefined && object.readOffset !== null)
       ? BigInt(object.readOffset)
       : 0n;
+    message.resumeToken = object.resumeToken ?? "";
     return message;
   },
 };
@@ -2853,6 +2905,12 @@ export const RoomProblem: MessageFns<RoomProblem> = {
       case "removed":
         writer.uint32(40).bool(message.about.value);
         break;
+      case "markOffset":
+        if (BigInt.asIntN(64, message.about.value) !== message.about.value) {
+          throw new globalThis.Error("value provided for field message.about.value of type int64 too large");
+        }
+        writer.uint32(88).int64(message.about.value);
+        break;
     }
     if (message.code !== 0) {
       writer.uint32(48).int32(message.code);
@@ -2925,6 +2983,14 @@ export const RoomProblem: MessageFns<RoomProblem> = {
             message.about = { $case: "removed", value: reader.bool() };
             continue;
           }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.about = { $case: "markOffset", value: reader.int64() as bigint };
+            continue;
+          }
           case 6: {
             if (tag !== 48) {
               break;
@@ -2993,6 +3059,10 @@ export const RoomProblem: MessageFns<RoomProblem> = {
         ? { $case: "key", value: globalThis.String(object.key) }
         : isSet(object.removed)
         ? { $case: "removed", value: globalThis.Boolean(object.removed) }
+        : isSet(object.markOffset)
+        ? { $case: "markOffset", value: BigInt(object.markOffset) }
+        : isSet(object.mark_offset)
+        ? { $case: "markOffset", value: BigInt(object.mark_offset) }
         : undefined,
       code: isSet(object.code) ? globalThis.Number(object.code) : 0,
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
@@ -3027,6 +3097,8 @@ export const RoomProblem: MessageFns<RoomProblem> = {
       obj.key = message.about.value;
     } else if (message.about?.$case === "removed") {
       obj.removed = message.about.value;
+    } else if (message.about?.$case === "markOffset") {
+      obj.markOffset = message.about.value.toString();
     }
     if (message.code !== 0) {
       obj.code = Math.round(message.code);
@@ -3077,6 +3149,12 @@ export const RoomProblem: MessageFns<RoomProblem> = {
       case "removed": {
         if (object.about?.value !== undefined && object.about?.value !== null) {
           message.about = { $case: "removed", value: object.about.value };
+        }
+        break;
+      }
+      case "markOffset": {
+        if (object.about?.value !== undefined && object.about?.value !== null) {
+          message.about = { $case: "markOffset", value: BigInt(object.about.value) };
         }
         break;
       }
@@ -3621,7 +3699,7 @@ export const ListMessagesRequest: MessageFns<ListMessagesRequest> = {
 };
 
 function createBaseListMessagesResponse(): ListMessagesResponse {
-  return { records: [], nextPageToken: "", headOffset: 0n };
+  return { records: [], nextPageToken: "", headOffset: 0n, resumeToken: "" };
 }
 
 export const ListMessagesResponse: MessageFns<ListMessagesResponse> = {
@@ -3637,6 +3715,9 @@ export const ListMessagesResponse: MessageFns<ListMessagesResponse> = {
         throw new globalThis.Error("value provided for field message.headOffset of type int64 too large");
       }
       writer.uint32(24).int64(message.headOffset);
+    }
+    if (message.resumeToken !== "") {
+      writer.uint32(34).string(message.resumeToken);
     }
     return writer;
   },
@@ -3678,6 +3759,14 @@ export const ListMessagesResponse: MessageFns<ListMessagesResponse> = {
             message.headOffset = reader.int64() as bigint;
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.resumeToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3703,6 +3792,11 @@ export const ListMessagesResponse: MessageFns<ListMessagesResponse> = {
         : isSet(object.head_offset)
         ? BigInt(object.head_offset)
         : 0n,
+      resumeToken: isSet(object.resumeToken)
+        ? globalThis.String(object.resumeToken)
+        : isSet(object.resume_token)
+        ? globalThis.String(object.resume_token)
+        : "",
     };
   },
 
@@ -3717,6 +3811,9 @@ export const ListMessagesResponse: MessageFns<ListMessagesResponse> = {
     if (message.headOffset !== 0n) {
       obj.headOffset = message.headOffset.toString();
     }
+    if (message.resumeToken !== "") {
+      obj.resumeToken = message.resumeToken;
+    }
     return obj;
   },
 
@@ -3730,6 +3827,7 @@ export const ListMessagesResponse: MessageFns<ListMessagesResponse> = {
     message.headOffset = (object.headOffset !== undefined && object.headOffset !== null)
       ? BigInt(object.headOffset)
       : 0n;
+    message.resumeToken = object.resumeToken ?? "";
     return message;
   },
 };

@@ -298,6 +298,12 @@ export interface TrimTopicRequest {
    * head_offset + 1.
    */
   beforeOffset: bigint;
+  /**
+   * Any resume_token of this topic. With it before_offset is known to be of the same store: FAILED_PRECONDITION (reason
+   * EPOCH_CHANGED) if the store was restored from a backup since the token was given, INVALID_ARGUMENT (reason
+   * TOKEN_MISMATCH). Absent: before_offset is taken as it is.
+   */
+  resumeToken?: string | undefined;
 }
 
 /** The topic after the trim. */
@@ -2868,7 +2874,7 @@ export const UpdateTopicResponse: MessageFns<UpdateTopicResponse> = {
 };
 
 function createBaseTrimTopicRequest(): TrimTopicRequest {
-  return { topic: "", beforeOffset: 0n };
+  return { topic: "", beforeOffset: 0n, resumeToken: undefined };
 }
 
 export const TrimTopicRequest: MessageFns<TrimTopicRequest> = {
@@ -2881,6 +2887,9 @@ export const TrimTopicRequest: MessageFns<TrimTopicRequest> = {
         throw new globalThis.Error("value provided for field message.beforeOffset of type int64 too large");
       }
       writer.uint32(16).int64(message.beforeOffset);
+    }
+    if (message.resumeToken !== undefined) {
+      writer.uint32(26).string(message.resumeToken);
     }
     return writer;
   },
@@ -2914,6 +2923,14 @@ export const TrimTopicRequest: MessageFns<TrimTopicRequest> = {
             message.beforeOffset = reader.int64() as bigint;
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.resumeToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2934,6 +2951,11 @@ export const TrimTopicRequest: MessageFns<TrimTopicRequest> = {
         : isSet(object.before_offset)
         ? BigInt(object.before_offset)
         : 0n,
+      resumeToken: isSet(object.resumeToken)
+        ? globalThis.String(object.resumeToken)
+        : isSet(object.resume_token)
+        ? globalThis.String(object.resume_token)
+        : undefined,
     };
   },
 
@@ -2944,6 +2966,9 @@ export const TrimTopicRequest: MessageFns<TrimTopicRequest> = {
     }
     if (message.beforeOffset !== 0n) {
       obj.beforeOffset = message.beforeOffset.toString();
+    }
+    if (message.resumeToken !== undefined) {
+      obj.resumeToken = message.resumeToken;
     }
     return obj;
   },
@@ -2957,6 +2982,7 @@ export const TrimTopicRequest: MessageFns<TrimTopicRequest> = {
     message.beforeOffset = (object.beforeOffset !== undefined && object.beforeOffset !== null)
       ? BigInt(object.beforeOffset)
       : 0n;
+    message.resumeToken = object.resumeToken ?? undefined;
     return message;
   },
 };

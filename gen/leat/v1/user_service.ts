@@ -134,8 +134,13 @@ export interface ListUsersResponse {
   users: User[];
   /** For the next page. Empty: this is the last one. */
   nextPageToken: string;
-  /** Last offset of "sys/users" when the first page was read: follow from here, with Start.after_offset. */
+  /** Last offset of "sys/users" when the first page was read. */
   readOffset: bigint;
+  /**
+   * The position of read_offset in "sys/users": follow from here, with Start.resume_token. Unlike the offset it is refused
+   * (EPOCH_CHANGED) if the store was restored from a backup meanwhile.
+   */
+  resumeToken: string;
 }
 
 function createBaseUser(): User {
@@ -1185,7 +1190,7 @@ export const ListUsersRequest: MessageFns<ListUsersRequest> = {
 };
 
 function createBaseListUsersResponse(): ListUsersResponse {
-  return { users: [], nextPageToken: "", readOffset: 0n };
+  return { users: [], nextPageToken: "", readOffset: 0n, resumeToken: "" };
 }
 
 export const ListUsersResponse: MessageFns<ListUsersResponse> = {
@@ -1201,6 +1206,9 @@ export const ListUsersResponse: MessageFns<ListUsersResponse> = {
         throw new globalThis.Error("value provided for field message.readOffset of type int64 too large");
       }
       writer.uint32(24).int64(message.readOffset);
+    }
+    if (message.resumeToken !== "") {
+      writer.uint32(34).string(message.resumeToken);
     }
     return writer;
   },
@@ -1242,6 +1250,14 @@ export const ListUsersResponse: MessageFns<ListUsersResponse> = {
             message.readOffset = reader.int64() as bigint;
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.resumeToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1267,6 +1283,11 @@ export const ListUsersResponse: MessageFns<ListUsersResponse> = {
         : isSet(object.read_offset)
         ? BigInt(object.read_offset)
         : 0n,
+      resumeToken: isSet(object.resumeToken)
+        ? globalThis.String(object.resumeToken)
+        : isSet(object.resume_token)
+        ? globalThis.String(object.resume_token)
+        : "",
     };
   },
 
@@ -1281,6 +1302,9 @@ export const ListUsersResponse: MessageFns<ListUsersResponse> = {
     if (message.readOffset !== 0n) {
       obj.readOffset = message.readOffset.toString();
     }
+    if (message.resumeToken !== "") {
+      obj.resumeToken = message.resumeToken;
+    }
     return obj;
   },
 
@@ -1294,6 +1318,7 @@ export const ListUsersResponse: MessageFns<ListUsersResponse> = {
     message.readOffset = (object.readOffset !== undefined && object.readOffset !== null)
       ? BigInt(object.readOffset)
       : 0n;
+    message.resumeToken = object.resumeToken ?? "";
     return message;
   },
 };

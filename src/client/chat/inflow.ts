@@ -9,8 +9,8 @@ export interface Inflow {
   readonly iterable: AsyncIterable<RoomMessage>;
   /** Where to begin, or to go on. */
   start(): Start | undefined;
-  /** One is in, and the room's last offset is this. */
-  joined(headOffset: bigint): void;
+  /** One is in, at this position. */
+  joined(resumeToken: string): void;
   /** A page has come; returns what of it is new. */
   page(page: RoomMessages): readonly RoomMessage[];
   /** True or false if the service has to be told to hold back or to go on; undefined if it knows. */
@@ -47,10 +47,8 @@ export function createInflow(start: PlainStart, keep: number, total: QueueTotal,
       },
     },
     start: () => next,
-    joined(headOffset) {
-      // What is said from now on is new, also if the first page does not come before the next reconnect.
-      next ??= { position: { $case: 'afterOffset', value: headOffset } };
-    },
+    // The service resolved the start: should the stream be lost before the first page, "now" must not be a later now.
+    joined: (resumeToken) => void (next = { position: { $case: 'resumeToken', value: resumeToken } }),
     page({ records, readOffset: upTo, resumeToken }) {
       const fresh = records.filter(({ offset }) => offset > readOffset).map(toMessage);
       readOffset = upTo;

@@ -100,11 +100,17 @@ export function joinRooms(chat: ChatClient, options: RoomsOptions, track: Track)
     const timer = setTimeout(stop.abort, CLOSE_MS);
     try {
       if (board.state !== 'live') stop.abort();
-      else if (isFirst) void limit.settled().then(() => outbox.finish());
+      else if (isFirst) void limit.settled().then(finish);
       await ended.catch(() => undefined);
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Half-closes. Of a room that is behind the service would first send all that comes before one's own last message. */
+  function finish(): void {
+    for (const port of [...ports.values()]) if (port.room.snapshot().status !== 'live') void port.room.leave();
+    outbox.finish();
   }
 
   function join(name: string, settings: JoinOptions = {}): JoinedRoom {

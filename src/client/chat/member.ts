@@ -1,11 +1,12 @@
 import type { RoomJoined, RoomMessages, RoomProblem } from '../../../gen/leat/v1/chat_service.js';
 import { TailState } from '../../../gen/leat/v1/event.js';
 import { LeatError } from '../leat-error.js';
+import { createHolds } from './holds.js';
 import type { Inflow } from './inflow.js';
 import type { Frame, FrameSource } from './outbox.js';
 import type { OwnMark } from './own-mark.js';
 import type { OwnState } from './own-state.js';
-import { problemError, roomClosed } from './room-errors.js';
+import { noPosition, problemError, roomClosed } from './room-errors.js';
 import type { Incoming } from './room-port.js';
 import type { RoomBoard, RoomStatus } from './room-view.js';
 import type { Sends } from './sends.js';
@@ -50,6 +51,12 @@ export interface MemberDeps {
  */
 type Phase = 'out' | 'asked' | 'in' | 'leaving' | 'left' | 'over';
 
+/** What may be held back; of live state each key for itself. */
+const JOIN = 'join';
+const SENDS = 'sends';
+const MARK = 'mark';
+const keyHold = (key: string) => `key ${key}`;
+
 const statuses: Readonly<Partial<Record<TailState, RoomStatus>>> = {
   [TailState.TAIL_STATE_REPLAYING]: 'replaying',
   [TailState.TAIL_STATE_LIVE]: 'live',
@@ -61,7 +68,8 @@ export function createMember(deps: MemberDeps): Member {
   let phase: Phase = 'out';
   let isGoing = false;
   let failure: Error | undefined;
-  let holding: NodeJS.Timeout | undefined;
+  const holds = createHolds(wake);
+  const isKeyHeld = (key: string) => holds.has(keyHold(key));
 
   /** What was said before goes out first. */
   const mayGo = () => isGoing && sends.size === 0;
@@ -70,9 +78,9 @@ export function createMember(deps: MemberDeps): Member {
     // What waits here is bounded also while the service wants to be left alone.
     const paused = phase === 'in' && !isGoing ? inflow.nextPause() : undefined;
     if (paused !== undefined) return { $case: 'pause', value: { room, paused } };
-    if (holding !== undefined) return undefined;
     switch (phase) {
       case 'out':
+        if (holds.has(JOIN)) return undefined;
         phase = 'asked';
         return { $case: 'join', value: { room, start: inflow.start(), hidden } };
       case 'in':
@@ -88,11 +96,12 @@ export function createMember(deps: MemberDeps): Member {
   }
 
   function speak(): Frame | undefined {
-    const send = sends.next(room);
+    // A message waits for one that was refused for the moment, and keeps its place behind it.
+    const send = holds.has(SENDS) ? undefined : sends.next(room);
     if (send !== undefined) return { $case: 'send', value: send };
-    const setState = ownState.next(room);
+    const setState = ownState.next(room, isKeyHeld);
     if (setState !== undefined) return { $case: 'setState', value: setState };
-    const markRead = ownMark.next(room);
+    const markRead = holds.has(MARK) ? undefined : ownMark.next(room);
     return markRead && { $case: 'markRead', value: markRead };
   }
 
@@ -125,11 +134,12 @@ export function createMember(deps: MemberDeps): Member {
   }
 
   function letIn(frame: RoomJoined): void {
+    if (frame.resumeToken === '') return end(noPosition(room));
     board.joined(frame);
     // Who was away from the changes for long is told all of the room again, and nothing else has changed.
     if (phase !== 'in') board.set({ status: 'replaying' });
     phase = 'in';
-    inflow.joined(frame.headOffset);
+    inflow.joined(frame.resumeToken);
     ownState.reconcile(board.current.states.get(frame.memberId) ?? new Map());
     ownMark.reconcile(frame.readOffset);
     joined.settle();
@@ -144,33 +154,38 @@ export function createMember(deps: MemberDeps): Member {
     wake();
   }
 
+  /** What the service could not do: it is done again later if that helps, and nothing else waits for it. */
   function solve(problem: RoomProblem): void {
     const error = problemError(problem);
     const { about } = problem;
-    const mayPass = error.retryAfterMs !== undefined;
-    if (error.retryAfterMs !== undefined) hold(error.retryAfterMs);
+    const retryMs = error.retryable ? error.retryAfterMs : undefined;
     switch (about?.$case) {
       case 'join':
       case 'removed':
-        return mayPass ? lost() : end(error);
+        if (retryMs === undefined) return end(error);
+        holds.hold(JOIN, retryMs);
+        return lost();
       case 'messageId':
-        return mayPass ? sends.again(about.value) : sends.reject(about.value, error);
+        if (retryMs === undefined) return sends.reject(about.value, error);
+        holds.hold(SENDS, retryMs);
+        return sends.again(about.value);
       case 'key':
-        if (mayPass) return ownState.again(about.value);
-        ownState.forget(about.value);
-        return deps.onProblem?.(error);
+        if (retryMs === undefined) ownState.forget(about.value);
+        else ownState.again(about.value);
+        return later(keyHold(about.value), error, retryMs);
+      case 'markOffset':
+        if (retryMs === undefined) ownMark.forget(about.value);
+        else ownMark.again(about.value);
+        return later(MARK, error, retryMs);
       case undefined:
         return deps.onProblem?.(error);
     }
   }
 
-  /** The service asks to be left alone for a while. */
-  function hold(ms: number): void {
-    clearTimeout(holding);
-    holding = setTimeout(() => {
-      holding = undefined;
-      wake();
-    }, ms);
+  /** Holds back what nobody waits for; reports the error if it is not done again. */
+  function later(name: string, error: LeatError, retryMs: number | undefined): void {
+    if (retryMs === undefined) deps.onProblem?.(error);
+    else holds.hold(name, retryMs);
   }
 
   function lost(): void {
@@ -195,7 +210,7 @@ export function createMember(deps: MemberDeps): Member {
     if (phase === 'over') return;
     phase = 'over';
     failure = error;
-    clearTimeout(holding);
+    holds.clear();
     inflow.end(error);
     sends.rejectAll(error ?? roomClosed());
     board.set({ status: 'ended', error: error instanceof LeatError ? error : undefined });

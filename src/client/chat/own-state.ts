@@ -8,8 +8,8 @@ export interface OwnState {
   again(key: string): void;
   /** Refused: it is not told again. */
   forget(key: string): void;
-  /** The next change that has to be told. */
-  next(room: string): SetState | undefined;
+  /** The next change that has to be told; a key that `isHeld` waits, unless it is removed. */
+  next(room: string, isHeld: (key: string) => boolean): SetState | undefined;
   /** One is in, and the service knows this: what differs has to be told. */
   reconcile(known: ReadonlyMap<string, Uint8Array>): void;
 }
@@ -34,8 +34,9 @@ export function createOwnState(now: () => number = () => performance.now()): Own
       values.delete(key);
       untold.delete(key);
     },
-    next(room) {
+    next(room, isHeld) {
       for (const key of untold) {
+        if (isHeld(key) && values.has(key)) continue;
         untold.delete(key);
         const { value, expiresAt } = values.get(key) ?? {};
         if (expiresAt === undefined) return { room, key, value, ttl: undefined };

@@ -25,3 +25,8 @@ export function roomJoined(room: string): LeatError {
   const text = `room ${room} was entered here already; leave it first, and wait for that`;
   return new LeatError(text, { code: Status.ALREADY_EXISTS, reason: clientReasons.roomJoined });
 }
+
+export function noPosition(room: string): LeatError {
+  const text = `the service let us into room ${room} without a resume token, so nothing could be resumed: update the service`;
+  return new LeatError(text, { code: Status.INTERNAL, reason: 'NO_POSITION' });
+}

@@ -116,7 +116,9 @@ export function createRoomBoard(
     },
     state: ({ entries }) => set({ states: withEntries(view.states, entries) }),
     readMarks({ marks }) {
-      set({ readMarks: new Map([...view.readMarks, ...marks.map(({ user, offset }) => [user, offset] as const)]) });
+      const all = [...view.readMarks, ...marks.map(({ user, offset }) => [user, offset] as const)];
+      // 0 says that there is none: what was told before could not be stored.
+      set({ readMarks: new Map([...new Map(all)].filter(([, offset]) => offset > 0n)) });
     },
     messages(messages) {
       if (keep > 0 && messages.length > 0) set({ messages: [...view.messages, ...messages].slice(-keep) });

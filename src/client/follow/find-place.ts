@@ -33,7 +33,7 @@ export async function findPlace(
 }
 
 /** Reads nothing: a range that ends before the first offset is complete at once, wherever it begins. */
-async function locateStart(
+export async function locateStart(
   events: EventClient,
   topic: string,
   start: PlainStart,

@@ -7,6 +7,7 @@ import { linkAwareness } from './awareness-link.js';
 import { createBacklog } from './backlog.js';
 import { createDocumentLog, missingIn } from './document-log.js';
 import { findStart, type DocumentStart } from './find-start.js';
+import type { MessageLimit } from './message-limit.js';
 import { sendWhole } from './send-whole.js';
 import { COVERS, SNAPSHOT, UPDATE } from './snapshots.js';
 import { incomplete, notAnUpdate, notSynced } from './yjs-errors.js';
@@ -27,6 +28,7 @@ export interface StayDeps {
   readonly options: YjsOptions;
   readonly rooms: Rooms;
   readonly queue: UpdateQueue;
+  readonly limit: MessageLimit;
   /** Of the transactions in which what came from the room is applied. */
   readonly origin: object;
   /** The document may have what the room has not, from before, and not only from the queue. */
@@ -45,7 +47,7 @@ export async function enterDocument(deps: StayDeps): Promise<Stay> {
   const start = await findStart(options.client, topicOf(options), signal);
   if (start.isIncomplete) deps.onProblem(incomplete(start));
   const room = rooms.join(options.room, {
-    start: { afterOffset: start.afterOffset },
+    start: { resumeToken: start.resumeToken },
     hidden: options.hidden,
     onProblem: deps.onProblem,
   });
@@ -53,8 +55,8 @@ export async function enterDocument(deps: StayDeps): Promise<Stay> {
 }
 
 function createStay(deps: StayDeps, start: DocumentStart, room: JoinedRoom): Stay {
-  const { options, rooms, queue, origin, onProblem } = deps;
-  const { client, doc, batchMs = 20, compactAfter = 500, maxMessageBytes: maxBytes = 128 << 10 } = options;
+  const { options, rooms, queue, limit, origin, onProblem } = deps;
+  const { client, doc, batchMs = 20, compactAfter = 500 } = options;
   const stop = linkSignals(deps.signal);
   const { signal } = stop;
   const log = createDocumentLog(start.afterOffset);
@@ -115,7 +117,7 @@ function createStay(deps: StayDeps, start: DocumentStart, room: JoinedRoom): Sta
   async function write(): Promise<void> {
     for (;;) {
       await queue.due(batchMs, signal);
-      await queue.flush((update) => sendWhole(rooms, room, update, { type: UPDATE, maxBytes, signal }));
+      await queue.flush((update) => sendWhole(rooms, room, update, { type: UPDATE, limit, signal }));
     }
   }
 
@@ -145,10 +147,11 @@ function createStay(deps: StayDeps, start: DocumentStart, room: JoinedRoom): Sta
     const { covers } = log;
     const update = Y.encodeStateAsUpdate(doc);
     const attributes = { [COVERS]: String(covers) };
-    await sendWhole(rooms, room, update, { type: SNAPSHOT, maxBytes, attributes, signal });
+    await sendWhole(rooms, room, update, { type: SNAPSHOT, limit, attributes, signal });
     if (options.trim === false) return;
     // Now it is durable, and whoever begins later begins with it.
-    await client.events.trimTopic({ topic: topicOf(options), beforeOffset: covers + 1n }, { signal });
+    const { resumeToken } = start;
+    await client.events.trimTopic({ topic: topicOf(options), beforeOffset: covers + 1n, resumeToken }, { signal });
   }
 
   if (start.update !== undefined) {

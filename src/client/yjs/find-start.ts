@@ -1,5 +1,7 @@
 import { persevere } from '../attempts.js';
 import type { LeatClient } from '../create-client.js';
+import { locateStart } from '../follow/find-place.js';
+import type { PlainStart } from '../follow/follow-request.js';
 import { LeatError } from '../leat-error.js';
 import { findSnapshot } from './snapshots.js';
 
@@ -8,12 +10,33 @@ export interface DocumentStart {
   /** All of the document up to `afterOffset`; undefined if nothing was given up so far. */
   readonly update: Uint8Array | undefined;
   readonly afterOffset: bigint;
+  /** The position of `afterOffset`: an offset alone would mean something else in a store that was restored meanwhile. */
+  readonly resumeToken: string;
   /** True if something was given up that no snapshot includes: somebody else has trimmed the room. */
   readonly isIncomplete: boolean;
 }
 
-/** The newest snapshot, and what comes behind it. Waits for a service that is away. */
+/**
+ * The newest snapshot, and what comes behind it. Waits for a service that is away.
+ * Errors: EPOCH_CHANGED if the store was restored from a backup meanwhile, OFFSET_TRIMMED, OFFSET_BEYOND_HEAD.
+ */
 export async function findStart(client: LeatClient, topic: string, signal: AbortSignal): Promise<DocumentStart> {
+  const locate = (start: PlainStart) => locateStart(client.events, topic, start, { signal });
+  const before = await locate('first');
+  const found = await findOffset(client, topic, signal);
+  const { token: resumeToken } = await locate({ afterOffset: found.afterOffset });
+  // If this is still a position, all of it was found in one store.
+  await locate({ resumeToken: before.token }).catch((error: unknown) => {
+    if (!(error instanceof LeatError) || error.reason !== 'OFFSET_TRIMMED') throw error;
+  });
+  return { ...found, resumeToken };
+}
+
+async function findOffset(
+  client: LeatClient,
+  topic: string,
+  signal: AbortSignal,
+): Promise<Omit<DocumentStart, 'resumeToken'>> {
   for (;;) {
     const before = await trimmedTo(client, topic, signal);
     const { covers, update } = (await findSnapshot(client, topic, signal)) ?? { covers: 0n };

@@ -14,20 +14,24 @@ const PART = 'part';
 /** Whose piece. */
 const GROUP = 'group';
 
+/** A group that will not become whole: this one has its bytes. */
+const INSTEAD = 'instead';
+
 /** Messages that carry the bytes, in pieces of at most `maxBytes`. */
 export function splitIntoParts(
   type: string,
   bytes: Uint8Array,
-  { maxBytes, group, attributes = {} }: SplitOptions,
+  { maxBytes, group, instead, attributes = {} }: SplitOptions,
 ): MessageInput[] {
   const count = Math.max(1, Math.ceil(bytes.length / maxBytes));
+  const others = instead === undefined ? attributes : { ...attributes, [INSTEAD]: instead };
   return Array.from({ length: count }, (_none, index) => {
     const part = count === 1 ? {} : { [PART]: `${index + 1}/${count}`, [GROUP]: group };
     const value = bytes.subarray(index * maxBytes, (index + 1) * maxBytes);
     return {
       type,
       payload: { $case: 'data', value },
-      attributes: new Map(Object.entries({ ...attributes, ...part })),
+      attributes: new Map(Object.entries({ ...others, ...part })),
     } satisfies MessageInput;
   });
 }
@@ -36,6 +40,8 @@ export interface SplitOptions {
   readonly maxBytes: number;
   /** A name that no other update of the room has. */
   readonly group: string;
+  /** The group that these messages are sent instead of; nothing of it is sent any more. */
+  readonly instead?: string;
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
@@ -80,11 +86,13 @@ export function createAssembly(): Assembly {
     add({ offset, author, event, commitTime }) {
       const now = commitTime?.seconds ?? 0n;
       forget(now);
+      const replaced = event.attributes.get(INSTEAD);
+      if (replaced !== undefined) open.delete(keyOf(author, replaced));
       const bytes = dataOf(event);
       const [index, count] = (event.attributes.get(PART) ?? '1/1').split('/').map(Number);
       if (bytes === undefined || index === undefined || count === undefined) return undefined;
       if (count === 1) return { bytes, attributes: event.attributes };
-      const key = `${author}\n${event.attributes.get(GROUP)}`;
+      const key = keyOf(author, event.attributes.get(GROUP));
       const { firstOffset, since, pieces } = open.get(key) ?? { firstOffset: offset, since: now, pieces: new Map() };
       pieces.set(index, bytes);
       open.set(key, { firstOffset, since, pieces });
@@ -93,6 +101,10 @@ export function createAssembly(): Assembly {
       return { bytes: join(pieces), attributes: event.attributes };
     },
   };
+}
+
+function keyOf(author: string, group: string | undefined): string {
+  return `${author}\n${group}`;
 }
 
 function join(pieces: ReadonlyMap<number, Uint8Array>): Uint8Array {

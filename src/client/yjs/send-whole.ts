@@ -1,33 +1,68 @@
 import { randomUUID } from 'node:crypto';
 import { abortable } from 'abort-controller-x';
 import type { JoinedRoom, Rooms } from '../chat/chat-options.js';
+import type { MessageLimit } from './message-limit.js';
 import { RESEND_AFTER_MS, splitIntoParts } from './parts.js';
 
 export interface WholeOptions {
   readonly type: string;
-  readonly maxBytes: number;
+  readonly limit: MessageLimit;
   readonly attributes?: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
 }
 
-/** Sends bytes in as many messages as they take, and resolves when all of them are durable. */
+/**
+ * Sends bytes in as many messages as they take, and resolves when all of them are durable. If the service takes only
+ * smaller messages, by now or from the beginning, it begins again with messages of the size that the service names.
+ */
 export async function sendWhole(
   rooms: Rooms,
   room: JoinedRoom,
   bytes: Uint8Array,
-  { type, signal, ...options }: WholeOptions,
+  options: WholeOptions,
 ): Promise<void> {
-  const startedAt = performance.now();
-  const parts = splitIntoParts(type, bytes, { ...options, group: randomUUID() });
+  let instead: string | undefined;
+  for (;;) {
+    const startedAt = performance.now();
+    const group = randomUUID();
+    try {
+      const count = await sendParts(rooms, room, bytes, { ...options, group, instead });
+      // Readers may have taken this writer for dead.
+      if (count === 1 || performance.now() - startedAt <= RESEND_AFTER_MS) return;
+    } catch (error) {
+      options.limit.refused(error);
+    }
+    instead = group;
+  }
+}
+
+interface PartsOptions extends WholeOptions {
+  readonly group: string;
+  readonly instead: string | undefined;
+}
+
+/** Returns how many messages it took. Throws what the first one failed with, once nothing of it is under way any more. */
+async function sendParts(
+  rooms: Rooms,
+  room: JoinedRoom,
+  bytes: Uint8Array,
+  { type, limit, signal, ...options }: PartsOptions,
+): Promise<number> {
+  const maxBytes = limit.bytes;
+  const parts = splitIntoParts(type, bytes, { ...options, maxBytes });
   const sends: Promise<unknown>[] = [];
+  let hasFailed = false;
   for (const part of parts) {
     await abortable(signal, rooms.ready());
+    if (hasFailed) break;
     const send = room.send(part);
-    send.catch(() => undefined); // Told below.
+    send.catch(() => (hasFailed = true)); // Told below.
     sends.push(send);
+    // One alone, for of many some might be small enough and stay in the room, without the others.
+    if (!limit.isKnown) await abortable(signal, send);
+    limit.accepted(Math.min(maxBytes, bytes.length));
   }
-  await abortable(signal, Promise.all(sends));
-  // Readers may have taken this writer for dead.
-  const isLate = parts.length > 1 && performance.now() - startedAt > RESEND_AFTER_MS;
-  if (isLate) await sendWhole(rooms, room, bytes, { type, signal, ...options });
+  await abortable(signal, Promise.allSettled(sends));
+  await Promise.all(sends);
+  return parts.length;
 }

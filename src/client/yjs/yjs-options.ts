@@ -24,7 +24,10 @@ export interface YjsOptions {
   readonly compactAfter?: number;
   /** Gives up what a durable snapshot includes. Default: true. */
   readonly trim?: boolean;
-  /** Larger updates are sent in several messages; the service's limit is 256 KiB, by default. Default: 128 KiB. */
+  /**
+   * Larger updates are sent in several messages. If the service takes only smaller ones (`--max-event-size`), the provider
+   * uses the limit that it reports. Default: 128 KiB.
+   */
   readonly maxMessageBytes?: number;
   /** Told about messages that are no updates, and compaction that failed; it goes on. Default: nobody is. */
   readonly onProblem?: (error: LeatError) => void;

@@ -6,12 +6,15 @@ import { createSettlement } from '../chat/settlement.js';
 import { LeatError } from '../leat-error.js';
 import { linkSignals } from '../link-signals.js';
 import { enterDocument, type Stay } from './document-stay.js';
+import { createMessageLimit } from './message-limit.js';
 import { createUpdateQueue } from './update-queue.js';
 import { notSynced, providerEnded } from './yjs-errors.js';
 import type { YjsOptions, YjsProvider, YjsState, YjsStatus } from './yjs-options.js';
 
 /** The place in the room is gone, and the document is not: begin with the newest snapshot, and tell what it lacks. */
 const OUTDATED: ReadonlySet<string | undefined> = new Set(['OFFSET_TRIMMED', 'EPOCH_CHANGED', 'OFFSET_BEYOND_HEAD']);
+
+const DEFAULT_MESSAGE_BYTES = 128 << 10;
 
 /** How long `destroy` waits for the last changes, in milliseconds. */
 const DESTROY_MS = 5_000;
@@ -26,6 +29,7 @@ export function createYjsProvider(options: YjsOptions): YjsProvider {
   const rooms = options.rooms ?? client.joinRooms();
   const origin = {};
   const queue = createUpdateQueue();
+  const limit = createMessageLimit(options.maxMessageBytes ?? DEFAULT_MESSAGE_BYTES);
   const observable = createObservable();
   const [synced, ended] = [createSettlement(), createSettlement()];
   const stop = linkSignals(options.signal);
@@ -65,7 +69,7 @@ export function createYjsProvider(options: YjsOptions): YjsProvider {
 
   async function stayOnce(): Promise<void> {
     const { signal } = stop;
-    stay = await enterDocument({ options, rooms, queue, origin, isAhead, signal, onSynced, onProblem });
+    stay = await enterDocument({ options, rooms, queue, limit, origin, isAhead, signal, onSynced, onProblem });
     const unsubscribe = stay.room.subscribe(refresh);
     try {
       await stay.live();

@@ -2,6 +2,8 @@ import { DomainError } from '../errors.js';
 import { MAX_ROOMS_A_STREAM } from './chat-limits.js';
 
 const ROOM = 'leat.v1.Room';
+/** Members come and go, but not all at once. */
+const CHAT_FULL_RETRY_MS = 5_000;
 
 export function notAMember(room: string): DomainError {
   const message = `this stream is not in room "${room}": join it and try again`;
@@ -16,6 +18,22 @@ export function roomNotFound(room: string): DomainError {
 export function tooManyRooms(): DomainError {
   const message = `a stream may be in ${MAX_ROOMS_A_STREAM} rooms: leave one, or open another stream`;
   return new DomainError('precondition', 'TOO_MANY_ROOMS', message, { metadata: { limit: `${MAX_ROOMS_A_STREAM}` } });
+}
+
+export function tooManyMemberships(limit: number): DomainError {
+  const message = `one caller may be in ${limit} rooms, all its streams together: leave some, or raise --max-chat-memberships-per-caller`;
+  return new DomainError('exhausted', 'TOO_MANY_MEMBERSHIPS', message, { metadata: { limit: `${limit}` } });
+}
+
+export function chatFull(limit: number): DomainError {
+  const message = `all callers together may be in ${limit} rooms: try again when others have left, or raise --max-chat-memberships`;
+  const options = { metadata: { limit: `${limit}` }, retryAfterMs: CHAT_FULL_RETRY_MS };
+  return new DomainError('exhausted', 'CHAT_FULL', message, options);
+}
+
+export function helloTimeout(ms: number): DomainError {
+  const message = `no hello came within ${ms} ms: send it as the first frame as soon as the stream is open`;
+  return new DomainError('unavailable', 'HELLO_TIMEOUT', message, { metadata: { timeout_ms: `${ms}` } });
 }
 
 export function anonymousCaller(): DomainError {

@@ -94,6 +94,8 @@ export interface HistoryQuery {
   readonly limit: number;
   /** For the token of the page before this one in time. */
   readonly tokens: TokenCodec;
+  /** For the position of the head. */
+  readonly resumeTokens: TokenCodec;
 }
 
 /** `epoch` is the store's. */
@@ -106,7 +108,9 @@ export function readListMessages(epoch: string, request: ListMessagesRequest): H
   const place = request.pageToken === '' ? undefined : tokens.decode(violations, 'page_token', request.pageToken);
   violations.throwIfAny();
   const before = place?.offset ?? named;
-  return { topic: topicOf(request.room), before: before === 0 ? undefined : before, limit, tokens };
+  const topic = topicOf(request.room);
+  const resumeTokens = createTokenCodec({ epoch, kind: 'events', subject: topic });
+  return { topic, before: before === 0 ? undefined : before, limit, tokens, resumeTokens };
 }
 
 export interface RoomsPage {

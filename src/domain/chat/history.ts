@@ -14,10 +14,15 @@ export interface HistoryPage {
   readonly records: Uint8Array;
   readonly nextPageToken: string;
   readonly head: number;
+  /** The position of `head`. */
+  readonly resumeToken: string;
 }
 
 /** Messages right below an offset, as many as fit into a page. Errors: `out-of-range` OFFSET_BEYOND_HEAD. */
-export async function listMessages(store: Store, { topic, before, limit, tokens }: HistoryQuery): Promise<HistoryPage> {
+export async function listMessages(
+  store: Store,
+  { topic, before, limit, tokens, resumeTokens }: HistoryQuery,
+): Promise<HistoryPage> {
   const info = await store.topic(topic);
   const head = info?.headOffset ?? 0;
   const end = before ?? head + 1;
@@ -39,7 +44,8 @@ export async function listMessages(store: Store, { topic, before, limit, tokens 
     from -= fitting.length;
   }
   const nextPageToken = from > first ? tokens.encode({ offset: from, key: '' }) : '';
-  return { records: Buffer.concat(records), nextPageToken, head };
+  const resumeToken = resumeTokens.encode({ offset: head, key: '' });
+  return { records: Buffer.concat(records), nextPageToken, head, resumeToken };
 }
 
 /** The encoded records of a range, each with its tag and length. */

@@ -94,6 +94,14 @@ export class Room {
     this.onChange();
   }
 
+  /** Corrects what `tellMark` told: only `offset` is stored, or nothing if it is 0. A mark that was not told stays so. */
+  correctMark(user: string, offset: number): void {
+    const key = `r${user}`;
+    if (this.log.get(key) === undefined) return;
+    if (offset > 0) this.tellMark(user, offset);
+    else this.remove(key, { kind: 'mark', user, offset: 0 });
+  }
+
   private isListed(member: Member): boolean {
     return !member.isHidden && !this.unlisted.has(member);
   }

@@ -3,6 +3,15 @@ import { createDeadlines } from '../../streams/deadlines.js';
 import type { LiveState } from './live-state.js';
 import type { Member, Room } from './room.js';
 import type { Rooms } from './rooms.js';
+import { createSeatLimit, type SeatLimits } from './seat-limit.js';
+
+/** Whose stream it is. */
+export interface Caller {
+  /** Empty if it is anonymous. */
+  readonly user: string;
+  /** Names the connection. */
+  readonly connection: string;
+}
 
 /** The stream that has a session. */
 export interface SessionHolder {
@@ -22,6 +31,8 @@ export interface Seat {
 export interface Session {
   readonly key: string;
   readonly user: string;
+  /** For whom its memberships count. */
+  readonly owner: string;
   /** The same for the same session in every process of the store, and tells nothing of its id. */
   readonly memberId: string;
   readonly seats: Map<string, Seat>;
@@ -34,6 +45,7 @@ export interface SessionDeps {
   readonly graceMs: number;
   readonly rooms: Rooms;
   readonly liveState: LiveState;
+  readonly limits: SeatLimits;
 }
 
 export type Sessions = ReturnType<typeof createSessions>;
@@ -42,12 +54,14 @@ export type Sessions = ReturnType<typeof createSessions>;
  * Sessions of all callers. A stream that is cut leaves its members where they are for the grace period, so that others
  * see nothing of a reconnect; a stream that takes its session over finds them there.
  */
-export function createSessions({ epoch, graceMs, rooms, liveState }: SessionDeps) {
+export function createSessions({ epoch, graceMs, rooms, liveState, limits }: SessionDeps) {
+  const seatLimit = createSeatLimit(limits);
   const sessions = new Map<string, Session>();
   const expiries = createDeadlines<Session>(giveUpDue);
 
   function vacate(session: Session, seat: Seat): void {
     session.seats.delete(seat.room.name);
+    seatLimit.give(session.owner);
     liveState.clear(seat.member);
     rooms.leave(seat.room, seat.member);
   }
@@ -84,15 +98,28 @@ export function createSessions({ epoch, graceMs, rooms, liveState }: SessionDeps
     },
 
     /** Gives a session to a stream; the one that had it is told. */
-    open(user: string, sessionId: string, holder: SessionHolder): Session {
+    open({ user, connection }: Caller, sessionId: string, holder: SessionHolder): Session {
       const key = `${user}\0${sessionId}`;
-      const session = sessions.get(key) ?? { key, user, memberId: memberIdOf(epoch, key), seats: new Map(), holder };
+      // Anonymous callers have nothing but their connections to be told apart by.
+      const owner = user === '' ? `connection ${connection}` : `user ${user}`;
+      const memberId = memberIdOf(epoch, key);
+      const session = sessions.get(key) ?? { key, user, owner, memberId, seats: new Map(), holder };
       sessions.set(key, session);
       const before = session.holder;
       session.holder = holder;
       if (before && before !== holder) before.takenOver();
       abandonAll(session);
       return session;
+    },
+
+    /** Memberships of all sessions. */
+    get seats() {
+      return seatLimit.total;
+    },
+
+    /** That there is a place for `enter`. Errors: `exhausted` TOO_MANY_MEMBERSHIPS, CHAT_FULL. */
+    checkSeat(session: Session, room: string): void {
+      if (!session.seats.has(room)) seatLimit.check(session.owner);
     },
 
     /** Takes a place in a room, or takes it up again. */
@@ -104,6 +131,7 @@ export function createSessions({ epoch, graceMs, rooms, liveState }: SessionDeps
         room.setHidden(known.member, isHidden);
         return known;
       }
+      seatLimit.take(session.owner);
       const { memberId, user } = session;
       const member: Member = { memberId, user, joinTimeMs: Date.now(), isHidden, state: new Map() };
       const seat: Seat = { room, member, goneAt: undefined };

@@ -55,10 +55,16 @@ export function readUpdateTopic(request: UpdateTopicRequest): { topic: string; r
   return { topic, retention };
 }
 
-export function readTrimTopic({ topic, beforeOffset }: TrimTopicRequest): { topic: string; firstOffset: number } {
+/** `epoch` is the store's. Errors: `invalid`, `precondition` EPOCH_CHANGED. */
+export function readTrimTopic(
+  epoch: string,
+  { topic, beforeOffset, resumeToken }: TrimTopicRequest,
+): { topic: string; firstOffset: number } {
   const violations = createViolations();
   checkTopicName(violations, 'topic', topic);
   const firstOffset = checkOffset(violations, 'before_offset', beforeOffset, 1n);
+  const tokens = createTokenCodec({ epoch, kind: 'events', subject: topic });
+  if (resumeToken !== undefined) tokens.decode(violations, 'resume_token', resumeToken);
   violations.throwIfAny();
   return { topic, firstOffset };
 }

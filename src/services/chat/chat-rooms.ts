@@ -3,6 +3,7 @@ import { createLiveState } from '../../domain/chat/live-state.js';
 import { createReadMarks } from '../../domain/chat/read-marks.js';
 import type { Room } from '../../domain/chat/room.js';
 import { createRooms } from '../../domain/chat/rooms.js';
+import type { SeatLimits } from '../../domain/chat/seat-limit.js';
 import { createSessions } from '../../domain/chat/sessions.js';
 import type { Store } from '../../store/store.js';
 import { createDeadlines } from '../../streams/deadlines.js';
@@ -16,6 +17,9 @@ export interface ChatDeps {
   readonly limits: EventLimits;
   /** How long a member whose stream was cut stays, in milliseconds. */
   readonly graceMs: number;
+  /** A stream whose hello did not come ends after this time, in milliseconds. */
+  readonly helloMs: number;
+  readonly seatLimits: SeatLimits;
   /** A stream that has nothing to say says so after this time, in milliseconds. */
   readonly heartbeatMs: number;
 }
@@ -24,7 +28,7 @@ export type ChatRooms = ReturnType<typeof createChatRooms>;
 
 /** All that the streams of one process share. */
 export function createChatRooms(deps: ChatDeps) {
-  const { store, graceMs } = deps;
+  const { store, graceMs, seatLimits } = deps;
   const rooms = createRooms();
   const liveState = createLiveState();
   const feeds = new Map<Room, RoomFeed>();
@@ -34,8 +38,10 @@ export function createChatRooms(deps: ChatDeps) {
     rooms,
     liveState,
     marks: createReadMarks(store),
-    sessions: createSessions({ epoch: store.epoch, graceMs, rooms, liveState }),
+    sessions: createSessions({ epoch: store.epoch, graceMs, rooms, liveState, limits: seatLimits }),
     takeTurn: createTurns(),
+    /** When a hello should have come. */
+    hellos: createDeadlines<Conversation>((conversation) => conversation.helloIsLate()),
     /** When to look whether a stream was quiet for too long. */
     heartbeats: createDeadlines<Conversation>((conversation) => conversation.heartbeat()),
 

@@ -2,6 +2,7 @@ import type { Hello, JoinRoom, MarkRead, RoomProblem, SetState } from '../../../
 import {
   anonymousCaller,
   helloRequired,
+  helloTimeout,
   notAMember,
   offsetBeyondHead,
   sessionTakenOver,
@@ -11,6 +12,7 @@ import {
 import { MAX_ROOMS_A_STREAM } from '../../domain/chat/chat-limits.js';
 import { readHello, readMarkRead, readRoomName, readSetState } from '../../domain/chat/chat-requests.js';
 import { type Entrance, findEntrance } from '../../domain/chat/enter-room.js';
+import { topicOf } from '../../domain/chat/room-name.js';
 import type { Session, SessionHolder } from '../../domain/chat/sessions.js';
 import { isDomainError } from '../../domain/errors.js';
 import { timestampFromMs } from '../../domain/timestamps.js';
@@ -44,8 +46,12 @@ export class Conversation implements SessionHolder, DirectHandler<EncodedChatReq
     private readonly call: DirectCall,
   ) {
     this.pump = new Pump(call, chat.takeTurn, () => this.onAnswered?.());
-    this.sends = new Sends(chat, call, this.pump, () => this.onAnswered?.());
+    this.sends = new Sends(chat, call, this.pump, {
+      onDelivered: (room, offset) => this.memberships.get(room)?.noteOwnMessage(offset),
+      onSettled: () => this.onAnswered?.(),
+    });
     chat.heartbeats.set(this, chat.heartbeatMs);
+    chat.hellos.set(this, chat.helloMs);
   }
 
   /**
@@ -58,17 +64,31 @@ export class Conversation implements SessionHolder, DirectHandler<EncodedChatReq
     return this.answersWaiting < MAX_ANSWERS ? undefined : this.roomForAnswers();
   }
 
-  /** The member said that it is leaving: it does so at once. Resolves when what it sent was carried out and answered. */
+  /**
+   * The member said that it is leaving: it does so at once, and others are told. Resolves when what it sent was carried
+   * out and answered, and it was told the messages of each room up to its own last one.
+   */
   async finish(): Promise<void> {
-    const marked = this.leaveAll();
+    const memberships = [...this.memberships.values()];
     if (this.session) this.chat.sessions.close(this.session, this, false);
-    await marked;
+    // A newer stream may have the session from now on.
+    this.session = undefined;
+    await Promise.all(memberships.map(({ seat }) => this.chat.marks.flush(seat.room, seat.member.user)));
+    // Now it is known where its messages are.
     await this.roomForAnswers(1);
+    await Promise.all(memberships.map((membership) => this.finishRoom(membership)));
+    await this.roomForAnswers(1);
+  }
+
+  private async finishRoom(membership: Membership): Promise<void> {
+    await membership.hasOwnMessages();
+    if (this.memberships.get(membership.seat.room.name) === membership) await this.part(membership);
   }
 
   /** The stream is over. Its members stay for the grace period, unless it has finished. */
   close(): void {
     this.isClosed = true;
+    this.chat.hellos.clear(this);
     this.chat.heartbeats.clear(this);
     void this.leaveAll();
     this.pump.close();
@@ -78,6 +98,11 @@ export class Conversation implements SessionHolder, DirectHandler<EncodedChatReq
 
   takenOver(): void {
     this.call.fail(sessionTakenOver());
+  }
+
+  /** Its first frame did not come in time: a stream that says nothing must not live as long as its connection. */
+  helloIsLate(): void {
+    this.call.fail(helloTimeout(this.chat.helloMs));
   }
 
   /** Says that the connection lives, if nothing else was said for long enough. */
@@ -134,7 +159,9 @@ export class Conversation implements SessionHolder, DirectHandler<EncodedChatReq
 
   private open(hello: Hello): undefined {
     if (this.session) throw helloRequired(false);
-    this.session = this.chat.sessions.open(this.call.caller, readHello(hello), this);
+    const { caller: user, connection } = this.call;
+    this.session = this.chat.sessions.open({ user, connection }, readHello(hello), this);
+    this.chat.hellos.clear(this);
   }
 
   private async join(session: Session, join: JoinRoom): Promise<void> {
@@ -143,12 +170,13 @@ export class Conversation implements SessionHolder, DirectHandler<EncodedChatReq
     if (known) return this.pump.answer(() => known.enter());
     try {
       if (this.memberships.size >= MAX_ROOMS_A_STREAM) throw tooManyRooms();
-      const entrance = await findEntrance(this.chat.store, this.chat.rooms, join);
+      const { rooms, store } = this.chat;
+      const entrance = await findEntrance(store, rooms, join);
+      // All others may have left the room meanwhile, and what was known of it went with them. The start stays.
+      const isForgotten = !entrance.cursors && !rooms.find(room);
+      const cursors = isForgotten ? await store.listCursors(topicOf(room)) : entrance.cursors;
       // The stream may have ended, or lost its session, meanwhile.
-      if (this.isClosed) return;
-      // Or the room was left by all others, and what was known of it went with them.
-      if (!entrance.cursors && !this.chat.rooms.find(room)) return await this.join(session, join);
-      this.enter(session, join, entrance);
+      if (!this.isClosed) this.enter(session, join, { ...entrance, cursors });
     } catch (error) {
       this.tell(room, error, { $case: 'join', value: join });
     }
@@ -156,6 +184,8 @@ export class Conversation implements SessionHolder, DirectHandler<EncodedChatReq
 
   private enter(session: Session, join: JoinRoom, { after, cursors, head }: Entrance): void {
     const { chat } = this;
+    // Before there is a room that nobody would be in.
+    chat.sessions.checkSeat(session, join.room);
     const room = chat.rooms.open(join.room);
     if (room.marks === undefined) chat.marks.load(room, cursors ?? []);
     const seat = chat.sessions.enter(session, room, join.hidden);
@@ -207,16 +237,16 @@ export class Conversation implements SessionHolder, DirectHandler<EncodedChatReq
   private async markRead({ user }: Session, frame: MarkRead): Promise<void> {
     const { room, offset } = readMarkRead(frame);
     const membership = this.memberships.get(room);
+    const refuse = (error: unknown, of: number) => this.tell(room, error, { $case: 'markOffset', value: BigInt(of) });
     try {
       if (!membership) throw notAMember(room);
       if (user === '') throw anonymousCaller();
       const { seat, feed } = membership;
       const head = offset > feed.head ? ((await this.chat.store.topic(seat.room.topic))?.headOffset ?? 0) : offset;
       if (offset > head) throw offsetBeyondHead(room, offset, head);
-      const report = (error: unknown) => this.tell(room, error);
-      this.chat.marks.move(seat.room, user, offset, !seat.member.isHidden, report);
+      this.chat.marks.move(seat.room, user, offset, !seat.member.isHidden, refuse);
     } catch (error) {
-      this.tell(room, error);
+      refuse(error, offset);
     }
   }
 

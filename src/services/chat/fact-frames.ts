@@ -27,6 +27,15 @@ export interface FactsPage {
   readonly onlyOf: string | undefined;
 }
 
+/** What RoomJoined says of its receiver. */
+export interface OwnPlace {
+  readonly memberId: string;
+  /** The room's last offset. */
+  readonly head: number;
+  /** The receiver's position in the messages. */
+  readonly resumeToken: string;
+}
+
 /** What changed after a version, as much as fits into a page. */
 export function readFacts(room: Room, after: number): FactsPage {
   const collected = collect(room, after, PAGE_BYTES, startRun);
@@ -34,7 +43,7 @@ export function readFacts(room: Room, after: number): FactsPage {
 }
 
 /** The beginning of a room: RoomJoined, with as much as fits. What is left is told as change. */
-export function readSnapshot(room: Room, own: { readonly memberId: string; readonly head: number }): FactsPage {
+export function readSnapshot(room: Room, own: OwnPlace): FactsPage {
   const joined: RoomJoined = {
     room: room.name,
     memberId: own.memberId,
@@ -43,10 +52,12 @@ export function readSnapshot(room: Room, own: { readonly memberId: string; reado
     state: [],
     headOffset: BigInt(own.head),
     readOffset: BigInt(room.marks?.get(room.members.get(own.memberId)?.user ?? '') ?? 0),
+    resumeToken: own.resumeToken,
   };
   const marks: RoomReadMarks = { room: room.name, marks: [] };
   const runs = { joined: { $case: 'joined', value: joined }, marks: { $case: 'readMarks', value: marks } } as const;
-  const collected = collect(room, 0, SNAPSHOT_BYTES, (_, { kind }) => (kind === 'mark' ? runs.marks : runs.joined));
+  const isMark = (fact: RoomFact) => fact.kind === 'mark' && fact.offset > 0;
+  const collected = collect(room, 0, SNAPSHOT_BYTES, (_, fact) => (isMark(fact) ? runs.marks : runs.joined));
   const frames = [encodeFrame(runs.joined)];
   if (marks.marks.length > 0) frames.push(encodeFrame(runs.marks));
   return { ...collected, frames };

@@ -33,6 +33,10 @@ export class Membership implements Turn {
   /** RoomJoined was written; what follows is change. */
   private isIn = false;
   private isOver = false;
+  /** Offset of the last message that its own stream has sent; 0: none. */
+  private ownTo = 0;
+  /** Called when it was told that message, or will not be. */
+  private onOwnTold: (() => void) | undefined = undefined;
 
   constructor({ seat, feed, pump, after, onLost }: MembershipDeps) {
     this.seat = seat;
@@ -50,7 +54,8 @@ export class Membership implements Turn {
   /** RoomJoined, with the room as it is when it is written. Who has left meanwhile is answered all the same. */
   enter(): readonly Frame[] {
     const { memberId } = this.seat.member;
-    const page = readSnapshot(this.seat.room, { memberId, head: this.feed.head });
+    const resumeToken = this.feed.resumeToken(this.readTo);
+    const page = readSnapshot(this.seat.room, { memberId, head: this.feed.head, resumeToken });
     if (this.isOver) return page.frames;
     this.factsTo = page.to;
     this.begunAt = this.seat.room.log.version;
@@ -63,6 +68,17 @@ export class Membership implements Turn {
     this.isOver = true;
     this.isIn = false;
     this.pump.cancel(this);
+    this.onOwnTold?.();
+  }
+
+  noteOwnMessage(offset: number): void {
+    this.ownTo = Math.max(this.ownTo, offset);
+  }
+
+  /** Resolves when its own last message was told; at once if it is paused, for then no message is. */
+  async hasOwnMessages(): Promise<void> {
+    if (this.isOver || this.isPaused || this.readTo >= this.ownTo) return;
+    await new Promise<void>((resolve) => (this.onOwnTold = resolve));
   }
 
   /** Takes what everybody at the head of the room is given, if it is there and can be written to. */
@@ -135,6 +151,7 @@ export class Membership implements Turn {
     this.readTo = page.scannedTo;
     if (page.count > 0 || state !== this.told) this.pump.write(this.feed.encode(page, state));
     this.told = state;
+    if (this.readTo >= this.ownTo) this.onOwnTold?.();
     if (page.scannedTo < page.head) this.pump.ask(this);
   }
 }

@@ -65,6 +65,11 @@ export class RoomFeed {
     return this.store.readPage(this.room.topic, after, { maxBytes: TURN_BYTES });
   }
 
+  /** The position of a reader that has everything up to `offset`. */
+  resumeToken(offset: number): string {
+    return this.tokens.encode({ offset, key: '' });
+  }
+
   /** The frame of a page. Who is given the same records shares their encoding. */
   encode(page: Page, state: Exclude<ReaderState, 'complete'>): Frame {
     const head = { room: this.room.name, tokens: this.tokens };

@@ -9,6 +9,13 @@ import { encodeFrame } from './frames.js';
 import { encodeProblem } from './problems.js';
 import type { Pump } from './pump.js';
 
+export interface SendHooks {
+  /** A message of this stream is durable, at this offset. */
+  onDelivered(room: string, offset: number): void;
+  /** One more was answered. */
+  onSettled(): void;
+}
+
 /**
  * Hands the sends of one stream to the store, pipelined and in order, and tells what became of them. One that fails
  * stops none behind it. What comes of one commit is told in one frame for each room.
@@ -18,12 +25,11 @@ export class Sends {
   private untoldCount = 0;
   private untold: Map<string, Delivery[]> | undefined = undefined;
 
-  /** @param onSettled called when one more was answered */
   constructor(
     private readonly chat: Pick<ChatRooms, 'store' | 'limits'>,
     private readonly call: DirectCall,
     private readonly pump: Pump,
-    private readonly onSettled: () => void,
+    private readonly hooks: SendHooks,
   ) {}
 
   /** Sends that the member was not told of yet. */
@@ -54,11 +60,12 @@ export class Sends {
       .catch((error: unknown) => this.call.fail(error))
       .finally(() => {
         this.inFlight--;
-        this.onSettled();
+        this.hooks.onSettled();
       });
   }
 
   private deliver(room: string, delivery: Delivery): void {
+    this.hooks.onDelivered(room, Number(delivery.offset));
     this.untoldCount++;
     const untold = (this.untold ??= new Map<string, Delivery[]>());
     const together = untold.get(room);

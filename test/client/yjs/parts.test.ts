@@ -6,8 +6,8 @@ import { createAssembly, splitIntoParts, type PartMessage } from '../../../src/c
 let offsets = 0n;
 
 /** Messages as they would come back from a room. */
-function messagesOf(bytes: Uint8Array, group: string, maxBytes = 10, seconds = 0n): PartMessage[] {
-  return splitIntoParts('yjs.update', bytes, { maxBytes, group }).map((input) => ({
+function messagesOf(bytes: Uint8Array, group: string, maxBytes = 10, seconds = 0n, instead?: string): PartMessage[] {
+  return splitIntoParts('yjs.update', bytes, { maxBytes, group, instead }).map((input) => ({
     offset: ++offsets,
     author: 'ann',
     commitTime: { seconds, nanos: 0 },
@@ -58,6 +58,16 @@ describe('the parts of an update', () => {
     later(600n);
     expect(assembly.firstOpen).toBe(orphan?.offset);
     later(601n);
+    expect(assembly.firstOpen).toBeUndefined();
+  });
+
+  it('hold the place no longer when the writer has begun again with others', () => {
+    const assembly = createAssembly();
+    const [first] = messagesOf(bytesOf(25), 'too large');
+    if (first) assembly.add(first);
+    expect(assembly.firstOpen).toBe(first?.offset);
+    const whole = messagesOf(bytesOf(25), 'smaller', 5, 0n, 'too large').flatMap((part) => assembly.add(part) ?? []);
+    expect(whole.map(({ bytes }) => bytes)).toEqual([Buffer.from(bytesOf(25))]);
     expect(assembly.firstOpen).toBeUndefined();
   });
 });

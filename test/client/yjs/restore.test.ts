@@ -2,8 +2,9 @@ import { cp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import * as Y from 'yjs';
-import { createLeatClient } from '../../../src/client/index.js';
+import { createLeatClient, type LeatClient } from '../../../src/client/index.js';
 import { createYjsProvider, type YjsProvider } from '../../../src/client/yjs/index.js';
+import { type LeatServer, startLeat } from '../../support/leat-server.js';
 import { spawnServer, type ChildServer } from '../../support/child-server.js';
 import { createResourceStack, type ResourceStack } from '../../support/resource-stack.js';
 import { eventually, soon } from '../../support/soon.js';
@@ -58,4 +59,44 @@ describe('a service that was restored from a backup', () => {
     expect(words(late).toArray()).toEqual(['kept', 'lost', 'lost too', 'new']);
     await soon('the end of ann', ann.destroy());
   }, 90_000);
+
+  it('is begun anew when it was restored between the search for a snapshot and the entering of the room', async () => {
+    const [before, restored] = [resources.use(await startLeat()), resources.use(await startLeat())];
+    const connect = ({ grpcPort }: LeatServer) =>
+      resources.use(createLeatClient({ address: `127.0.0.1:${grpcPort}`, user: 'ann' }));
+    const write = async (client: LeatClient, words: readonly string[]) => {
+      const writer = createYjsProvider({ client, room: 'doc', doc: new Y.Doc(), batchMs: 1, compactAfter: 0 });
+      await soon('the document to be synced', writer.synced);
+      for (const word of words) {
+        writer.doc.getArray('words').push([word]);
+        await soon('to be durable', writer.saved());
+      }
+      return writer;
+    };
+    const [old, now] = [connect(before), connect(restored)];
+    const first = await write(old, ['1', '2', '3', '4', '5']);
+    await soon('the snapshot', first.compact());
+    const second = await write(now, ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j']);
+
+    // What is found is of the old store, and the room that is entered is of the new one.
+    let current = old;
+    const rooms = now.joinRooms();
+    const join: typeof rooms.join = (...args) => {
+      current = now;
+      return rooms.join(...args);
+    };
+    const client: LeatClient = {
+      ...now,
+      follow: (...args) => current.follow(...args),
+      get events() {
+        return current.events;
+      },
+    };
+    const doc = new Y.Doc();
+    const provider = resources.use(createYjsProvider({ client, room: 'doc', doc, rooms: { ...rooms, join } }));
+    await soon('the document to be synced', provider.synced);
+    await eventually('all that the new store has', () => doc.getArray('words').length === 15);
+    expect(doc.getArray('words').toArray().sort()).toEqual([...'12345abcdefghij']);
+    for (const writer of [provider, first, second]) await soon('the end', writer.destroy());
+  });
 });

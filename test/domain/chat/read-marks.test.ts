@@ -26,12 +26,34 @@ describe('createReadMarks', () => {
     await jest.advanceTimersByTimeAsync(100);
     expect(reported).toMatchObject([{ reason: 'DISK_FULL' }]);
     expect(room.marks?.get('ada')).toBe(2);
+    expect(room.log.get('rada')).toEqual({ kind: 'mark', user: 'ada', offset: 2 });
     isFull = false;
     move();
     await jest.advanceTimersByTimeAsync(2_000);
     expect(written).toEqual([5]);
     expect(room.marks?.get('ada')).toBe(5);
     await jest.advanceTimersByTimeAsync(2_000);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('tells others nothing more of a mark that could not be stored, nor of one that came while it was written', async () => {
+    let fail = (_error: Error) => undefined as void;
+    const write = () => new Promise((_resolve, reject) => (fail = reject));
+    const marks = createReadMarks({ write } as unknown as Store);
+    const room = new Room('a');
+    marks.load(room, []);
+    const reported: number[] = [];
+    const move = (offset: number) => marks.move(room, 'ada', offset, true, (_error, of) => reported.push(of));
+    move(1);
+    // The disk is slow: it is time for the next write, and a newer mark has come.
+    await jest.advanceTimersByTimeAsync(1_500);
+    move(2);
+    fail(new DomainError('exhausted', 'TOO_MANY_CURSORS', 'there are 1,000'));
+    await jest.advanceTimersByTimeAsync(100);
+    expect(reported).toEqual([2]);
+    expect(room.log.get('rada')).toBeUndefined();
+    expect(room.marks?.get('ada')).toBeUndefined();
+    await jest.advanceTimersByTimeAsync(3_000);
     expect(jest.getTimerCount()).toBe(0);
   });
 });
