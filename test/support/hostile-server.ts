@@ -26,7 +26,7 @@ export async function startHostileServer(
   flags: Readonly<Record<string, unknown>> = {},
   heapMiB = 512,
 ): Promise<HostileServer> {
-  const dir = makeTempDir();
+  const dir = await makeTempDir();
   const child = spawnServer({ 'data-dir': dir.path, 'log-level': 'warn', ...flags }, [
     `--max-old-space-size=${heapMiB}`,
   ]);
