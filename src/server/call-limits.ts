@@ -31,6 +31,8 @@ export type CallKind = 'health' | 'unary' | 'stream';
 
 /** The part of all places that streams may take. */
 const STREAM_PART = 0.9;
+/** A connection with fewer calls is refused none as long as there are places at all. */
+const LEAST_SHARE = 8;
 
 /**
  * Bounds the calls of the process. No connection can take all places: each may have as many calls as there are places
@@ -39,15 +41,19 @@ const STREAM_PART = 0.9;
  * The same holds for calls that still wait for their first message, with one difference: a client sends it together with
  * the header, as a rule, so the call that waited longest gives way when all those places are taken.
  */
-export function createCallGate({ maxCalls, maxWaitingCalls }: CallLimits): CallGate {
+export function createCallGate(
+  { maxCalls, maxWaitingCalls }: CallLimits,
+  onEvicted: (connection: Connection) => void,
+): CallGate {
   const waiting = new Set<AdmittedCall>();
   let size = 0;
 
   function isFull({ calls, waitingCalls }: Connection, kind: CallKind): boolean {
     const places = kind === 'stream' ? maxCalls * STREAM_PART : maxCalls;
-    if (kind !== 'health' && calls >= places - size) return true;
-    const waitingPlaces = maxWaitingCalls - waiting.size;
-    return waitingPlaces > 0 && waitingCalls >= waitingPlaces;
+    const left = places - size;
+    if (kind !== 'health' && (left <= 0 || calls >= Math.max(left, LEAST_SHARE))) return true;
+    const waitingLeft = maxWaitingCalls - waiting.size;
+    return waitingLeft > 0 && waitingCalls >= Math.max(waitingLeft, LEAST_SHARE);
   }
 
   function evictLongestWaiting(): void {
@@ -55,6 +61,7 @@ export function createCallGate({ maxCalls, maxWaitingCalls }: CallLimits): CallG
     if (longest === undefined) return;
     longest.messageCame();
     longest.evict?.();
+    onEvicted(longest.connection);
   }
 
   return {

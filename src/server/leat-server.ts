@@ -152,8 +152,8 @@ function createGrpcServer({ config, services }: ServerDeps, parts: Parts): LeatS
 
 function createHooks(limits: Config, log: ConnectionLog, isUnary: (path: string) => boolean): TransportHooks {
   const connections = createConnections(limits, log);
-  const gate = createCallGate(limits);
   const refused = (connection: Connection) => log.refusedCall(connection, 'TOO_MANY_CALLS');
+  const gate = createCallGate(limits, refused);
   return {
     connected: (session) => void connections.add(session),
     refused: (address) => log.refused(address),
