@@ -72,7 +72,8 @@ export function createWindowControl(options: WindowControlOptions): WindowContro
     processPart = Math.max(processPart, partOf(MAX_PROCESS_BYTES, streams * HYSTERESIS));
     for (const one of sessions.values()) share(one);
     for (const one of sessions.values()) {
-      if (one.isMeasuring || one.session.destroyed) continue;
+      // A session that sent or received GOAWAY is closed for pings, though its calls go on.
+      if (one.isMeasuring || one.session.destroyed || one.session.closed) continue;
       const received = one.session.socket.bytesRead - one.seenBytes;
       one.seenBytes += received;
       if (received >= one.size.bytes * BUSY) measure(one);
@@ -86,7 +87,7 @@ export function createWindowControl(options: WindowControlOptions): WindowContro
     const before = session.socket.bytesRead;
     const isSent = session.ping((error, roundTripMs) => {
       one.isMeasuring = false;
-      if (error || session.destroyed || !sessions.has(session)) return;
+      if (error || session.destroyed || session.closed || !sessions.has(session)) return;
       const bytes = session.socket.bytesRead - before;
       one.seenBytes = before + bytes;
       const wanted = size.wanted({ bytes, roundTripMs: Math.max(roundTripMs, 0.01) });

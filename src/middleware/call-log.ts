@@ -1,6 +1,7 @@
 import { Status } from 'nice-grpc-common';
 import type { CallObserver } from './call-records.js';
 import type { CallRecord } from './call-record.js';
+import { addressOf, type LimitedLog } from './limited-log.js';
 
 /** The part of pino that is needed. */
 export interface CallLogger {
@@ -22,14 +23,19 @@ export function codeOf(record: CallRecord): Status {
   return record.status?.code ?? Status.CANCELLED;
 }
 
-/** Writes one line per call, when nothing of it is left. */
-export function createCallLog(log: CallLogger): CallObserver {
+/**
+ * Writes one line per call, when nothing of it is left. Lines of calls that did not succeed are limited for each address
+ * and status, so that nobody fills the log with them.
+ */
+export function createCallLog(log: CallLogger, limited: LimitedLog): CallObserver {
   return {
     started: () => undefined,
     ended(record) {
       const code = codeOf(record);
+      const message = `${record.path} ${Status[code]}`;
+      if (code === Status.OK) return log.info(fieldsOf(record), message);
       const level = errors.has(code) ? 'error' : warnings.has(code) ? 'warn' : 'info';
-      log[level](fieldsOf(record), `${record.path} ${Status[code]}`);
+      limited.write(level, `${addressOf(record.peer)} ${code}`, fieldsOf(record), message);
     },
   };
 }

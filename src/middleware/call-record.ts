@@ -26,6 +26,8 @@ export class CallRecord implements CallStart {
   readonly deadlineMs: number;
   /** From `performance.now()`. */
   readonly startedAt = performance.now();
+  /** From then to the deadline, in milliseconds. */
+  readonly timeoutMs: number;
   requestId = '';
   caller = '';
   messagesIn = 0;
@@ -60,6 +62,7 @@ export class CallRecord implements CallStart {
     this.peer = peer;
     this.streaming = streaming;
     this.deadlineMs = deadlineMs;
+    this.timeoutMs = deadlineMs - Date.now();
   }
 
   /** Aborts when the client leaves and when the service ends the call, with `abortReason`. */

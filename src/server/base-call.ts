@@ -4,12 +4,12 @@ import { StreamDecoder } from '@grpc/grpc-js/build/src/stream-decoder.js';
 /** What a call of grpc-js 1.14.7 keeps in private. Tests in test/server fail if these names change. */
 interface BaseCall {
   readonly decoder?: Watched;
-  readonly stream?: Pick<
-    ServerHttp2Stream,
-    'close' | 'pause' | 'resume' | 'isPaused' | 'write' | 'writable' | 'headersSent'
-  > & {
-    readonly session?: ServerHttp2Session;
-  };
+  readonly stream?: Omit<ServerHttp2Stream, 'session'> & { readonly session?: ServerHttp2Session };
+  /** Is called for each complete message, before it is decompressed. */
+  readonly callEventTracker?: { addMessageReceived: () => void };
+  readonly receivedHalfClose?: boolean;
+  /** A response's header was sent, so that its status goes out as trailers. */
+  readonly metadataSent?: boolean;
 }
 
 /** Makes messages of bytes. */
@@ -30,9 +30,57 @@ export function hasPartialMessage(call: object): boolean {
   return ((call as BaseCall).decoder?.readState ?? 0) !== 0;
 }
 
+const RESET_BY_SERVER = Symbol('leat.reset');
+
 /** Frees a call whose client reads neither messages nor status; there is no other way but to close its connection. */
 export function resetStream(call: object): void {
-  (call as BaseCall).stream?.close(constants.NGHTTP2_CANCEL);
+  const stream = (call as BaseCall).stream as ResetStream | undefined;
+  if (stream === undefined || stream.destroyed) return;
+  stream[RESET_BY_SERVER] = true;
+  stream.close(constants.NGHTTP2_CANCEL);
+}
+
+type ResetStream = ServerHttp2Stream & { [RESET_BY_SERVER]?: true };
+
+/** True if it was `resetStream` that closed it. */
+export function isResetByServer(stream: object): boolean {
+  return (stream as ResetStream)[RESET_BY_SERVER] === true;
+}
+
+/**
+ * Frees a call that has its status although its client has not half-closed (RFC 9113, section 8.1). Otherwise a client
+ * that never does would hold the stream, and its memory, as long as the connection. To be called with the status.
+ */
+export function releaseStream(call: object): void {
+  const { stream, receivedHalfClose, metadataSent } = call as BaseCall;
+  if (stream === undefined || receivedHalfClose || stream.closed) return;
+  const release = () => void setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
+  if (metadataSent) stream.once('wantTrailers', release);
+  else release();
+}
+
+/** Calls `action` once, when the first message is complete. */
+export function onFirstMessage(call: object, action: () => void): void {
+  const tracker = (call as BaseCall).callEventTracker;
+  if (tracker === undefined) return;
+  const original = tracker.addMessageReceived;
+  tracker.addMessageReceived = () => {
+    tracker.addMessageReceived = original;
+    action();
+    original();
+  };
+}
+
+/** Bytes of the message that is on its way. */
+export function receivedBytes(call: object): number {
+  const decoder = (call as BaseCall).decoder;
+  if (!decoder?.readState) return 0;
+  return Math.max(decoder.readMessageSize - decoder.readMessageRemaining, 0);
+}
+
+/** The HTTP/2 stream that carries it. */
+export function streamOf(call: object): ServerHttp2Stream | undefined {
+  return (call as BaseCall).stream as ServerHttp2Stream | undefined;
 }
 
 /** The connection that it came on; undefined if that is gone. */

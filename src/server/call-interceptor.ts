@@ -9,8 +9,10 @@ import { CALL_KEY, type CallRecords } from '../middleware/call-records.js';
 import type { CallRecord } from '../middleware/call-record.js';
 import type { TimeLimit } from '../middleware/deadline.js';
 import { requestSize } from '../middleware/request-codec.js';
-import { resetStream, sessionOf } from './base-call.js';
+import { releaseStream, resetStream, sessionOf } from './base-call.js';
 import { BoundCall } from './bound-partial-message.js';
+import { recordEnd } from './call-end.js';
+import type { FirstMessages } from './first-message.js';
 import { holdHalfClose } from './hold-half-close.js';
 import type { PartialMessages } from './partial-messages.js';
 import { refusesMetadata, refusesPartialMessage, type Refusable } from './refusals.js';
@@ -26,6 +28,7 @@ const STALLED_GRACE_MS = 1_000;
 export interface CallInterceptorDeps {
   readonly records: CallRecords;
   readonly partialMessages: PartialMessages;
+  readonly firstMessages: FirstMessages;
   readonly windows: WindowControl;
   /** In bytes. */
   readonly maxMetadataSize: number;
@@ -48,6 +51,8 @@ export function createCallInterceptor(deps: CallInterceptorDeps): ServerIntercep
     });
     observeStatus(nextCall, record);
     const call: Refusable = { nextCall, record, requestStream };
+    recordEnd(call);
+    deps.firstMessages.watch(call);
     const bound = new BoundCall(call, partialMessages);
     const unary = unaryMethods.get(path);
     if (unary) return new UnaryCall(unary, call, bound, deps);
@@ -98,6 +103,7 @@ function observeStatus(call: NextCall, record: CallRecord) {
     const stalled = record.status === undefined && record.waitingOut > 0;
     record.status ??= { code: told.code, details: told.details };
     send(told);
+    releaseStream(call);
     // The call is over, its deadline for example, and still holds what its client does not read.
     if (stalled) setTimeout(() => resetStream(call), STALLED_GRACE_MS).unref();
   };

@@ -10,15 +10,23 @@ import { createCallLog, type CallLogger } from '../middleware/call-log.js';
 import { createCallMetrics } from '../middleware/call-metrics.js';
 import { createCallRecords, drainingError, type CallRecords } from '../middleware/call-records.js';
 import { createTimeLimit } from '../middleware/deadline.js';
+import { createLimitedLog } from '../middleware/limited-log.js';
 import { createCallerMiddleware } from '../middleware/caller.js';
+import { admit } from './admission.js';
 import { createCallInterceptor } from './call-interceptor.js';
+import { createCallGate } from './call-limits.js';
+import { capacityOf } from './capacity.js';
+import { createConnectionLog, type ConnectionLog } from './connection-log.js';
+import type { Connection } from './connection.js';
+import { createConnections } from './connections.js';
 import { measureEventLoopDelay } from './event-loop-delay.js';
+import { createFirstMessages } from './first-message.js';
 import { createHealth } from './health.js';
 import { createHttpPort } from './http-port.js';
 import { createPartialMessages } from './partial-messages.js';
 import { addReflection } from './reflection.js';
 import type { LeatServer, ServedService } from './served-service.js';
-import { installTransportTuning, transportOptions } from './transport.js';
+import { installTransportTuning, transportOptions, type TransportHooks } from './transport.js';
 
 export interface ServerDeps {
   readonly config: Config;
@@ -54,14 +62,16 @@ export function createLeatServer(deps: ServerDeps): RunningServer {
   const { config, services, log } = deps;
   installTransportTuning();
   const registry = new Registry();
-  const records = createCallRecords([createCallLog(log), createCallMetrics(registry)]);
+  const limitedLog = createLimitedLog(log);
+  const connectionLog = createConnectionLog(limitedLog, registry);
+  const records = createCallRecords([createCallLog(log, limitedLog), createCallMetrics(registry)]);
   const health = createHealth(services.map(({ name }) => name));
   const windows = createWindowControl({
     minBytes: config.window,
     maxBytes: Math.max(config.maxWindow, config.window),
     budget: createWindowBudget(config.windowBudget),
   });
-  const server = createGrpcServer(deps, records, windows);
+  const server = createGrpcServer(deps, { records, windows, connectionLog });
   let ready = false;
   const http = createHttpPort({ registry, isReady: () => ready });
   const stopMeasuring = measureEventLoopDelay(registry);
@@ -102,6 +112,7 @@ export function createLeatServer(deps: ServerDeps): RunningServer {
     health.set(false);
     server.forceShutdown();
     await within(ABORT_GRACE_MS, records.idle());
+    limitedLog.close();
     stopMeasuring();
     windows.close();
     await http.close();
@@ -111,20 +122,43 @@ export function createLeatServer(deps: ServerDeps): RunningServer {
   return { start, drain: () => (draining ??= drain()), close, registry, calls: records };
 }
 
-function createGrpcServer({ config, services }: ServerDeps, records: CallRecords, windows: WindowControl): LeatServer {
+interface Parts {
+  readonly records: CallRecords;
+  readonly windows: WindowControl;
+  readonly connectionLog: ConnectionLog;
+}
+
+function createGrpcServer({ config, services }: ServerDeps, parts: Parts): LeatServer {
+  const { records, windows, connectionLog } = parts;
+  const unaryMethods = new Map(services.flatMap(({ unaryMethods }) => [...unaryMethods]));
+  const capacity = capacityOf(config);
   const interceptor = createCallInterceptor({
     records,
     partialMessages: createPartialMessages({ maxBytes: config.partialMessageBudget }),
+    firstMessages: createFirstMessages(config.firstMessageTimeout),
     windows,
-    unaryMethods: new Map(services.flatMap(({ unaryMethods }) => [...unaryMethods])),
+    unaryMethods,
     directMethods: new Map(services.flatMap(({ directMethods }) => [...directMethods])),
     maxMetadataSize: config.maxMetadataSize,
     timeLimit: createTimeLimit(config.maxUnaryDuration),
   });
-  return createServer(transportOptions(config, [interceptor], windows))
+  const limits = { ...config, ...capacity };
+  const hooks = createHooks(limits, connectionLog, (path) => unaryMethods.has(path));
+  return createServer(transportOptions(limits, [interceptor], windows, hooks))
     .use(createCallBoundary({ records, maxUnaryMs: config.maxUnaryDuration }))
     .use(createCallerMiddleware())
     .use(createAbortGuard());
+}
+
+function createHooks(limits: Config, log: ConnectionLog, isUnary: (path: string) => boolean): TransportHooks {
+  const connections = createConnections(limits, log);
+  const refused = (connection: Connection) => log.refusedCall(connection, 'TOO_MANY_CALLS');
+  const gate = createCallGate(limits, refused);
+  return {
+    connected: (session) => void connections.add(session),
+    refused: (address) => log.refused(address),
+    admit: (next) => admit({ connections, gate, isUnary, refused }, next),
+  };
 }
 
 async function addServices(

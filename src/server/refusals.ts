@@ -1,6 +1,7 @@
 import { status as Status, type Metadata, type ServerInterceptor } from '@grpc/grpc-js';
 import { DomainError } from '../domain/errors.js';
 import type { CallRecord } from '../middleware/call-record.js';
+import type { ClientError } from '../middleware/error-mapping.js';
 import { malformed } from '../middleware/request-codec.js';
 import { hasPartialMessage } from './base-call.js';
 import { statusOf } from './wire-status.js';
@@ -15,7 +16,7 @@ export interface Refusable {
   readonly requestStream: boolean;
 }
 
-export function refuse({ nextCall, record, requestStream }: Refusable, error: DomainError): void {
+export function refuse({ nextCall, record, requestStream }: Refusable, error: DomainError | ClientError): void {
   if (requestStream) record.abort(error);
   else nextCall.sendStatus(statusOf(error));
 }

@@ -1,5 +1,7 @@
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerOptions } from 'node:http2';
+import type { DropArgument, ServerOpts as NetServerOptions } from 'node:net';
 import { Server, type ChannelOptions, type ServerInterceptor } from '@grpc/grpc-js';
+import type { StreamListener } from './admission.js';
 import { installPartialMessageWatch } from './base-call.js';
 import type { WindowControl } from '../flow/control-windows.js';
 
@@ -11,10 +13,17 @@ export interface TransportLimits {
   readonly maxSendMessageSize: number;
   readonly maxConcurrentStreams: number;
   readonly keepaliveTime: number;
-  readonly keepaliveTimeout: number;
-  readonly maxConnectionAge: number;
-  readonly maxConnectionAgeGrace: number;
-  readonly maxConnectionIdle: number;
+  readonly maxConnections: number;
+}
+
+/** What the transport does with connections and calls as they come. */
+export interface TransportHooks {
+  /** A connection was made. */
+  connected(session: ServerHttp2Session): void;
+  /** One was closed at once, since there are `maxConnections`. */
+  refused(address: string): void;
+  /** Stands between the connections and grpc-js, whose listener is `next`. */
+  admit(next: StreamListener): StreamListener;
 }
 
 /** Options of a server whose transport is tuned; `windows` raises those of busy connections. Needs `installTransportTuning`. */
@@ -22,18 +31,15 @@ export function transportOptions(
   limits: TransportLimits,
   interceptors: readonly ServerInterceptor[],
   windows: WindowControl,
+  hooks: TransportHooks,
 ): ChannelOptions {
   return {
-    [TUNING]: { limits, windows } satisfies Tuning,
+    [TUNING]: { limits, windows, hooks } satisfies Tuning,
     interceptors,
     'grpc.max_concurrent_streams': limits.maxConcurrentStreams,
     'grpc.max_receive_message_length': limits.maxReceiveMessageSize,
     'grpc.max_send_message_length': limits.maxSendMessageSize,
-    'grpc.keepalive_time_ms': limits.keepaliveTime,
-    'grpc.keepalive_timeout_ms': limits.keepaliveTimeout,
-    'grpc.max_connection_age_ms': limits.maxConnectionAge,
-    'grpc.max_connection_age_grace_ms': limits.maxConnectionAgeGrace,
-    'grpc.max_connection_idle_ms': limits.maxConnectionIdle,
+    // Keepalive, age and idle time are not left to grpc-js: see connection-lifetime.ts.
     // forceShutdown knows the connections by it.
     'grpc.enable_channelz': 1,
   };
@@ -47,6 +53,7 @@ const TUNING = 'leat.transport';
 interface Tuning {
   readonly limits: TransportLimits;
   readonly windows: WindowControl;
+  readonly hooks: TransportHooks;
 }
 
 interface Internals {
@@ -56,8 +63,12 @@ interface Internals {
 }
 
 interface Http2Server {
+  maxConnections: number;
   on(event: 'session', listener: (session: ServerHttp2Session) => void): void;
-  prependListener(event: 'stream', listener: (stream: unknown, headers: IncomingHttpHeaders) => void): void;
+  on(event: 'drop', listener: (data?: DropArgument) => void): void;
+  on(event: 'stream', listener: StreamListener): void;
+  listeners(event: 'stream'): unknown[];
+  removeAllListeners(event: 'stream'): void;
 }
 
 const installed = Symbol('leat.transport.installed');
@@ -74,13 +85,22 @@ export function installTransportTuning(): void {
   const tuned = function (this: Internals, credentials: unknown) {
     const tuning = this.options[TUNING] as Tuning | undefined;
     if (tuning === undefined) return original.call(this, credentials);
-    const { limits, windows } = tuning;
+    const { limits, windows, hooks } = tuning;
     this.commonServerOptions = withLimits(this.commonServerOptions, limits);
     const server = original.call(this, credentials);
-    server.prependListener('stream', (_, headers) => dropEndlessTimeout(headers));
+    server.maxConnections = limits.maxConnections;
+    server.on('drop', (data) => hooks.refused(data?.remoteAddress ?? 'unknown'));
+    const [next] = server.listeners('stream') as [StreamListener];
+    const admitted = hooks.admit(next);
+    server.removeAllListeners('stream');
+    server.on('stream', (stream, headers, flags) => {
+      dropEndlessTimeout(headers);
+      admitted(stream, headers, flags);
+    });
     server.on('session', (session) => {
       session.setLocalWindowSize(limits.window);
       windows.add(session, streamWindow(limits));
+      hooks.connected(session);
     });
     return server;
   };
@@ -95,8 +115,11 @@ function streamWindow({ window }: TransportLimits): number {
 }
 
 function withLimits(options: ServerOptions, limits: TransportLimits): ServerOptions {
+  // `createServer` of node:http2 passes these on to node:net.
+  const dead: NetServerOptions = { keepAlive: true, keepAliveInitialDelay: limits.keepaliveTime };
   return {
     ...options,
+    ...dead,
     settings: {
       ...options.settings,
       initialWindowSize: streamWindow(limits),

@@ -51,8 +51,13 @@ export class UnaryCall extends ServerInterceptingCall implements Listener {
   }
 
   onReceiveMetadata(metadata: Metadata): void {
+    const { nextCall, record } = this.call;
     this.metadata = metadata;
-    if (!refusesMetadata(this.call, metadata, this.deps.maxMetadataSize)) this.call.nextCall.startRead();
+    if (refusesMetadata(this.call, metadata, this.deps.maxMetadataSize)) return;
+    // From the beginning: a client may send its request slowly, or never.
+    this.deps.timeLimit.add(record);
+    record.onAbort ??= (reason) => this.fail(reason);
+    nextCall.startRead();
   }
 
   onReceiveMessage(message: unknown): void {
@@ -71,6 +76,7 @@ export class UnaryCall extends ServerInterceptingCall implements Listener {
 
   onCancel(): void {
     this.bound.over();
+    this.deps.timeLimit.delete(this.call.record);
     this.deps.records.closed(this.call.record);
   }
 
@@ -81,9 +87,8 @@ export class UnaryCall extends ServerInterceptingCall implements Listener {
   private async answer(metadata: Metadata): Promise<void> {
     const { records, timeLimit } = this.deps;
     const { record } = this.call;
-    if (!records.enter(record)) return;
+    if (record.status !== undefined || !records.enter(record)) return;
     record.requestId = requestIdOf(metadata.get(REQUEST_ID_HEADER)[0]?.toString());
-    timeLimit.add(record);
     try {
       await this.handle(metadata);
     } catch (error) {

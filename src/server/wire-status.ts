@@ -1,6 +1,6 @@
 import { Metadata, status as Status, type StatusObject } from '@grpc/grpc-js';
-import type { DomainError } from '../domain/errors.js';
-import { ofDomain } from '../middleware/error-mapping.js';
+import { type DomainError, isDomainError } from '../domain/errors.js';
+import { type ClientError, ofDomain } from '../middleware/error-mapping.js';
 import type { Any } from 'nice-grpc-error-details';
 import { DETAILS_TRAILER, encodeStatus, errorInfo, sayable } from '../middleware/error-details.js';
 
@@ -42,8 +42,8 @@ export function presentable(status: WireStatus): WireStatus {
 }
 
 /** Of an error that ends a call before its handler runs. */
-export function statusOf(error: DomainError): WireStatus {
-  const { code, details, extra } = ofDomain(error);
+export function statusOf(error: DomainError | ClientError): WireStatus {
+  const { code, details, extra } = isDomainError(error) ? ofDomain(error) : error;
   return withDetails(code, details, extra);
 }
 

@@ -1,0 +1,55 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { LimitedLog } from '../middleware/limited-log.js';
+import type { Connection } from './connection.js';
+import type { CloseReason } from './connection.js';
+import type { ConnectionObserver } from './connections.js';
+
+/** Reasons that are part of normal operation; they are counted, and not logged. */
+const quiet: ReadonlySet<CloseReason> = new Set(['client', 'idle', 'max-age', 'shutdown']);
+
+export interface ConnectionLog extends ConnectionObserver {
+  /** A call was refused because there are too many. */
+  refusedCall(connection: Connection, reason: string): void;
+}
+
+/** Logs and counts what happens to connections, and calls that are refused before anything is known of them. */
+export function createConnectionLog(log: LimitedLog, registry: Registry): ConnectionLog {
+  const registers = [registry];
+  const counter = (name: string, help: string) => new Counter({ name, help, labelNames: ['reason'], registers });
+  const open = new Gauge({ name: 'leat_connections', help: 'Connections that are open.', registers });
+  const closed = counter('leat_connections_closed_total', 'Connections closed, by reason.');
+  const refused = counter(
+    'leat_connections_refused_total',
+    'Connections closed as soon as they were accepted, by reason.',
+  );
+  const refusedCalls = counter('leat_calls_refused_total', 'Calls refused before their handler ran, by reason.');
+
+  return {
+    opened: () => open.inc(),
+
+    closed({ address }, reason, detail) {
+      open.dec();
+      closed.inc({ reason });
+      if (quiet.has(reason)) return;
+      const fields = { peer: address, reason, error: detail || undefined };
+      log.write('warn', `closed ${address} ${reason}`, fields, `connection closed: ${reason}`);
+    },
+
+    refused(address) {
+      refused.inc({ reason: 'too-many' });
+      const fields = { peer: address, reason: 'too-many' };
+      log.write('warn', 'refused', fields, 'connection refused: there are as many as max-connections allows');
+    },
+
+    dropped({ address }, calls) {
+      refusedCalls.inc({ reason: 'HTTP2_LIMIT' }, calls);
+      const message = 'HTTP/2 reset calls: their header fields are too large or too many, or there are too many calls';
+      log.write('warn', `dropped ${address}`, { peer: address, calls }, message);
+    },
+
+    refusedCall({ address }, reason) {
+      refusedCalls.inc({ reason });
+      log.write('warn', `refused ${address} ${reason}`, { peer: address, reason }, `call refused: ${reason}`);
+    },
+  };
+}
