@@ -1,7 +1,9 @@
-import { ChannelCredentials, type ChannelOptions } from 'nice-grpc';
+import { ChannelCredentials, Status, type ChannelOptions } from 'nice-grpc';
 import { createWindowBudget } from '../flow/window-budget.js';
 import { createWindowControl } from '../flow/control-windows.js';
+import { formatHostPort, parseHostPort, showAddress } from '../host-port.js';
 import { growingWindows } from './growing-windows.js';
+import { clientReasons, LeatError } from './leat-error.js';
 import { WireChannel } from './wire-channel.js';
 
 /** How to know the service, and how to be known by it. All in PEM. */
@@ -16,7 +18,7 @@ export interface TlsOptions {
 }
 
 export interface ChannelSettings {
-  /** Where the service listens: `host:port`. */
+  /** Where the service listens: `host:port`, or `[IPv6]:port`. Anything else throws INVALID_ARGUMENT at once. */
   readonly address: string;
   /** True: TLS with the well-known authorities. Default: no TLS. */
   readonly tls?: boolean | TlsOptions;
@@ -36,9 +38,13 @@ export interface ChannelSettings {
   readonly keepaliveMs?: number;
 }
 
-/** Nothing is sent before the first call, and a lost connection is made again by the next one. */
+/**
+ * Nothing is sent before the first call, and a lost connection is made again by the next one.
+ * Throws INVALID_ARGUMENT (reason INVALID_ADDRESS) if the address is not HOST:PORT.
+ */
 export function openChannel(settings: ChannelSettings): WireChannel {
-  const { address, tls } = settings;
+  const { tls } = settings;
+  const address = checkedAddress(settings.address);
   return new WireChannel(address, credentialsOf(tls), { ...channelOptions(settings), ...windowOptions(settings) });
 }
 
@@ -53,6 +59,19 @@ export function windowOptions(settings: ChannelSettings): ChannelOptions {
     'grpc-node.flow_control_window': flowControlWindow,
     ...growingWindows(windows),
   };
+}
+
+function checkedAddress(given: unknown): string {
+  const text = typeof given === 'string' ? given : '';
+  const parsed = parseHostPort(text);
+  if (!('problem' in parsed)) return formatHostPort(parsed);
+  const { problem } = parsed;
+  const hint = /^(?:https|grpcs|http2s):/i.test(text) ? '; for TLS set the option tls' : '';
+  throw new LeatError(`address ${showAddress(text)}: ${problem}${hint}`, {
+    code: Status.INVALID_ARGUMENT,
+    reason: clientReasons.invalidAddress,
+    violations: [{ field: 'address', description: problem }],
+  });
 }
 
 function credentialsOf(tls: boolean | TlsOptions = false): ChannelCredentials {

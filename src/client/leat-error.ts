@@ -20,6 +20,8 @@ export const clientReasons = {
   aborted: 'ABORTED_BY_CALLER',
   /** The token function threw; its error is the cause. */
   tokenFailed: 'TOKEN_FAILED',
+  /** The address is not HOST:PORT. */
+  invalidAddress: 'INVALID_ADDRESS',
   /** The service and this client do not agree on TLS; the message says what to change. */
   tlsFailed: 'TLS_FAILED',
   /** A stream ended with OK, but not where it should. */
