@@ -77,8 +77,25 @@ function checkedAddress(given: unknown): string {
 function credentialsOf(tls: boolean | TlsOptions = false): ChannelCredentials {
   if (tls === false) return ChannelCredentials.createInsecure();
   const { ca, cert, key } = tls === true ? {} : tls;
-  const [roots, privateKey, chain] = [ca, key, cert].map((pem) => (pem === undefined ? null : Buffer.from(pem)));
-  return ChannelCredentials.createSsl(roots, privateKey, chain);
+  try {
+    const [roots, privateKey, chain] = [ca, key, cert].map((pem) => (pem === undefined ? null : Buffer.from(pem)));
+    return ChannelCredentials.createSsl(roots, privateKey, chain);
+  } catch (error) {
+    throw unusableTls(error);
+  }
+}
+
+/** With OpenSSL's own words alone: other errors may quote what they were given. */
+function unusableTls(error: unknown): LeatError {
+  const { message = '', code = '' } = error as NodeJS.ErrnoException;
+  const problem = code.startsWith('ERR_OSSL_') ? `: ${message}` : '';
+  return new LeatError(
+    `tls.ca, tls.cert and tls.key cannot be used${problem}; give PEM, and the key with its certificate`,
+    {
+      code: Status.INVALID_ARGUMENT,
+      reason: clientReasons.tlsFailed,
+    },
+  );
 }
 
 function channelOptions({ tls, maxMessageBytes, keepaliveMs = 20_000 }: ChannelSettings): ChannelOptions {

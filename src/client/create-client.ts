@@ -112,14 +112,18 @@ export interface LeatClient {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Connects lazily: nothing is sent before the first call, and a lost connection is made again by the next one. */
+/**
+ * Connects lazily: nothing is sent before the first call, and a lost connection is made again by the next one.
+ * Throws INVALID_ARGUMENT at once for an address, a token, a user name or certificates that cannot be used.
+ */
 export function createLeatClient(options: ClientOptions): LeatClient {
+  const headers = createHeadersMiddleware(options);
   const channel = openChannel(options);
   const { timeoutMs = 10_000, maxAttempts = 5, backoff } = options;
   // The first is next to the wire, the last next to the caller: each try asks for its own token.
   const factory = createClientFactory()
     .use(channel.createMiddleware())
-    .use(createHeadersMiddleware(options))
+    .use(headers)
     .use(errorsMiddleware)
     .use(createPolicyMiddleware({ timeoutMs, maxAttempts, backoff }));
   const users: UserServiceClient<LeatCallOptions> = factory.create(UserServiceDefinition, channel);

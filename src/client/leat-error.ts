@@ -18,7 +18,11 @@ export interface LeatErrorOptions extends OpenedDetails {
 export const clientReasons = {
   /** Somebody's AbortSignal. */
   aborted: 'ABORTED_BY_CALLER',
-  /** The token function threw; its error is the cause. */
+  /** A token or user name that cannot be sent. No error quotes it. */
+  invalidCredentials: 'INVALID_CREDENTIALS',
+  /** Metadata of a call that cannot be sent: the message names the field, and does not quote its value. */
+  invalidMetadata: 'INVALID_METADATA',
+  /** The token function threw, or returned what cannot be sent; its error is the cause. */
   tokenFailed: 'TOKEN_FAILED',
   /** The address is not HOST:PORT. */
   invalidAddress: 'INVALID_ADDRESS',
