@@ -1,9 +1,12 @@
 import { ChannelCredentials, Status, type ChannelOptions } from 'nice-grpc';
 import { createWindowBudget } from '../flow/window-budget.js';
 import { createWindowControl } from '../flow/control-windows.js';
-import { formatHostPort, parseHostPort, showAddress } from '../host-port.js';
+import { formatHostPort, parseHostPort, showAddress, type HostPort } from '../host-port.js';
+import type { Route } from './call-errors.js';
+import { findProxy, type Environment } from './find-proxy.js';
 import { growingWindows } from './growing-windows.js';
 import { clientReasons, LeatError } from './leat-error.js';
+import { tunnelThrough } from './proxy-tunnel.js';
 import { WireChannel } from './wire-channel.js';
 
 /** How to know the service, and how to be known by it. All in PEM. */
@@ -38,14 +41,31 @@ export interface ChannelSettings {
   readonly keepaliveMs?: number;
 }
 
+export interface OpenChannel extends Route {
+  readonly channel: WireChannel;
+}
+
 /**
  * Nothing is sent before the first call, and a lost connection is made again by the next one.
- * Throws INVALID_ARGUMENT (reason INVALID_ADDRESS) if the address is not HOST:PORT.
+ * Throws INVALID_ARGUMENT if the address is not HOST:PORT, or the environment names a proxy that cannot be used for it.
  */
-export function openChannel(settings: ChannelSettings): WireChannel {
-  const { tls } = settings;
-  const address = checkedAddress(settings.address);
-  return new WireChannel(address, credentialsOf(tls), { ...channelOptions(settings), ...windowOptions(settings) });
+export function openChannel(settings: ChannelSettings, env: Environment = process.env): OpenChannel {
+  const server = checkedAddress(settings.address);
+  const address = formatHostPort(server);
+  const proxy = findProxy(server, env);
+  const credentials = credentialsOf(settings.tls);
+  const options: ChannelOptions = {
+    'grpc.default_authority': address,
+    ...channelOptions(settings),
+    ...windowOptions(settings),
+    // findProxy decides, and tunnelThrough does it.
+    'grpc.enable_http_proxy': 0,
+  };
+  const channel =
+    proxy === undefined
+      ? new WireChannel(address, credentials, options)
+      : new WireChannel(formatHostPort(proxy), tunnelThrough(proxy, server, credentials), options);
+  return { channel, address, proxy };
 }
 
 /** The part of a channel's options that is about windows. */
@@ -61,10 +81,10 @@ export function windowOptions(settings: ChannelSettings): ChannelOptions {
   };
 }
 
-function checkedAddress(given: unknown): string {
+function checkedAddress(given: unknown): HostPort {
   const text = typeof given === 'string' ? given : '';
   const parsed = parseHostPort(text);
-  if (!('problem' in parsed)) return formatHostPort(parsed);
+  if (!('problem' in parsed)) return parsed;
   const { problem } = parsed;
   const hint = /^(?:https|grpcs|http2s):/i.test(text) ? '; for TLS set the option tls' : '';
   throw new LeatError(`address ${showAddress(text)}: ${problem}${hint}`, {
