@@ -6,7 +6,8 @@ import path from 'node:path';
  * what is named here, nothing else of ours.
  */
 const rooms = {
-  'config.ts': [],
+  'host-port.ts': [],
+  'config.ts': ['host-port.ts'],
   'domain/errors.ts': [],
   streams: [],
   flow: [],
@@ -60,8 +61,8 @@ const rooms = {
     'store/sqlite',
     'streams',
   ],
-  client: ['flow', 'gen'],
-  cli: ['client', 'gen', 'cli/serve.ts'],
+  client: ['flow', 'gen', 'host-port.ts'],
+  cli: ['client', 'gen', 'host-port.ts', 'cli/serve.ts'],
   'cli/serve.ts': ['cli', 'config.ts', 'server'],
 };
 

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { parseHostPort } from './host-port.js';
 
 /**
  * Every option of `leat serve`, once: what is said here makes the flags, the `LEAT_…` environment, the configuration
@@ -164,7 +165,11 @@ export function loadConfig({ flags = {}, env = {}, file = env.LEAT_CONFIG }: Con
 function parse(kind: OptionKind<unknown>, where: string, value: unknown, problems: string[]): unknown {
   const written = ['string', 'number', 'boolean'].includes(typeof value) ? `${value as string}`.trim() : '';
   const parsed = written === '' ? undefined : kind.parse(written);
-  if (parsed === undefined) problems.push(`${where}: ${JSON.stringify(value)} is not ${kind.expected}`);
+  if (parsed === undefined) {
+    const reason = kind.explain?.(written);
+    const because = reason === undefined ? '' : `: ${reason}`;
+    problems.push(`${where}: ${JSON.stringify(value)} is not ${kind.expected}${because}`);
+  }
   return parsed;
 }
 
@@ -231,6 +236,8 @@ interface OptionKind<T> {
   readonly expected: string;
   /** undefined: not such a value. */
   parse(written: string): T | undefined;
+  /** Why a value is refused, if there is more to say than `expected`. */
+  explain?(written: string): string | undefined;
 }
 
 function text(byDefault: string, description: string): OptionKind<string> {
@@ -256,13 +263,21 @@ function choice<const T extends string>(byDefault: T, values: readonly T[], desc
 
 function address(byDefault: string, description: string): OptionKind<Address> {
   const expected = 'host:port with a port from 0 to 65535, such as 127.0.0.1:50051 or [::1]:50051';
-  return { placeholder: 'HOST:PORT', default: byDefault, description, expected, parse: parseAddress };
-}
-
-function parseAddress(written: string): Address | undefined {
-  const [, bracketed, plain, port] = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]/]+)):(\d{1,5})$/.exec(written) ?? [];
-  const host = bracketed ?? plain;
-  return host === undefined || Number(port) > 65_535 ? undefined : { host, port: Number(port) };
+  const read = (written: string) => parseHostPort(written, { minPort: 0 });
+  return {
+    placeholder: 'HOST:PORT',
+    default: byDefault,
+    description,
+    expected,
+    parse(written) {
+      const parsed = read(written);
+      return 'problem' in parsed ? undefined : parsed;
+    },
+    explain(written) {
+      const parsed = read(written);
+      return 'problem' in parsed ? parsed.problem : undefined;
+    },
+  };
 }
 
 function count(byDefault: number, min: number, max: number, description: string): OptionKind<number> {

@@ -49,9 +49,9 @@ async function askService(
   prefix: string,
   options: GlobalOptions,
 ): Promise<Candidate[]> {
-  const { events, chat } = session.client(options);
   const limits = { signal: session.signal, timeoutMs: ANSWER_TIMEOUT_MS, retry: false };
   try {
+    const { events, chat } = session.client(options);
     if (ask === 'topics') {
       const { topics } = await events.listTopics({ prefix }, limits);
       return topics.map(({ topic, headOffset }) => ({ value: topic, description: `head ${headOffset}` }));

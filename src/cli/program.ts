@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { parseHostPort, showAddress } from '../host-port.js';
 import { addBlobsCommand } from './blobs.js';
 import { addChatCommand } from './chat.js';
+import { usageError } from './cli-error.js';
 import { escapeText } from './escape-text.js';
 import { addCursorCommand } from './cursor.js';
 import { addCompletionCommand } from './completion.js';
@@ -10,7 +12,7 @@ import { paintLabel } from './paint-label.js';
 import { addPublishCommand } from './publish.js';
 import { addRoomsCommand } from './rooms.js';
 import { addServeCommand } from './serve.js';
-import { DEFAULT_ADDRESS, type Session } from './session.js';
+import { DEFAULT_ADDRESS, type GlobalOptions, type Session } from './session.js';
 import { addTailCommand } from './tail.js';
 import { addTopicsCommand } from './topics.js';
 import { addUploadCommand } from './upload.js';
@@ -20,7 +22,7 @@ import { addUserCommand } from './user.js';
 /** The command line, one command per file. Rejects with CommanderError instead of ending the process. */
 export function createProgram(session: Session): Command {
   const { stdout, stderr } = session.terminal;
-  const program = new Command('leat')
+  const program: Command = new Command('leat')
     .description('Users, durable events, files and chat over gRPC, on streams that survive.')
     .version(packageVersion(), '--version', 'print the version')
     .helpOption('-h, --help', 'print this help')
@@ -35,6 +37,7 @@ export function createProgram(session: Session): Command {
       },
     })
     .exitOverride()
+    .hook('preAction', checkAddress)
     .addHelpText('after', footer);
   addServeCommand(program, session);
   addPublishCommand(program, session);
@@ -69,13 +72,20 @@ Examples:
   $ leat chat lobby --user ada`;
 
 function addressOption(): Option {
-  return new Option('--address <host:port>', 'where the server is')
-    .env('LEAT_ADDRESS')
-    .default(DEFAULT_ADDRESS)
-    .argParser((text) => {
-      if (!/^\S+:\d{1,5}$/.test(text)) throw new InvalidArgumentError('Give HOST:PORT.');
-      return text;
-    });
+  return new Option('--address <host:port>', 'where the server is').env('LEAT_ADDRESS').default(DEFAULT_ADDRESS);
+}
+
+/** Commands that call no server, or must print no error: the address does not matter to them. */
+const WITHOUT_SERVER: ReadonlySet<string> = new Set(['serve', 'completion', 'complete']);
+
+/** Before the command runs: commander itself would print an address with its password, and not say where it is from. */
+function checkAddress(program: Command, command: Command): void {
+  if (WITHOUT_SERVER.has(command.name())) return;
+  const { address } = program.opts<GlobalOptions>();
+  const parsed = parseHostPort(address);
+  if (!('problem' in parsed)) return;
+  const source = program.getOptionValueSource('address') === 'env' ? 'LEAT_ADDRESS' : '--address';
+  throw usageError(`${source} ${showAddress(address)}: ${parsed.problem}`);
 }
 
 function userOption(): Option {

@@ -1,6 +1,7 @@
 import { abortable, isAbortError } from 'abort-controller-x';
-import { Metadata, Status, type CallOptions, type ClientMiddleware } from 'nice-grpc';
+import { Status, type CallOptions, type ClientMiddleware } from 'nice-grpc';
 import type { WireOptions } from './wire-channel.js';
+import { checkCredentials, copyMetadata, describeTokenProblem } from './check-headers.js';
 import { clientReasons, LeatError } from './leat-error.js';
 import { linkSignals } from './link-signals.js';
 
@@ -8,17 +9,21 @@ import { linkSignals } from './link-signals.js';
 export type TokenSource = string | (() => string | Promise<string>);
 
 export interface Credentials {
-  /** Sent as `authorization: Bearer …`. Default: none. */
+  /** Sent as `authorization: Bearer …`; visible ASCII, not empty. Default: none. */
   readonly token?: TokenSource;
-  /** Name to call under, where authentication is off (`leat-user`). Default: none. */
+  /** Name to call under, where authentication is off (`leat-user`); printable ASCII, not empty. Default: none. */
   readonly user?: string;
 }
 
-/** Puts the caller's credentials into every call. Fails with reason TOKEN_FAILED if there is no token to be had. */
+/**
+ * Puts the caller's credentials into every call. Throws INVALID_ARGUMENT at once for those that cannot be sent; a call
+ * fails with reason TOKEN_FAILED if there is no token to be had.
+ */
 export function createHeadersMiddleware({ token, user }: Credentials): ClientMiddleware<WireOptions> {
+  checkCredentials({ token, user });
   return async function* withHeaders(call, options) {
-    const metadata = Metadata(options.metadata);
-    if (user !== undefined && user !== '') metadata.set('leat-user', user);
+    const metadata = copyMetadata(options.metadata);
+    if (user !== undefined) metadata.set('leat-user', user);
     if (token !== undefined) metadata.set('authorization', `Bearer ${await askFor(token, options)}`);
     return yield* call.next(call.request, { ...options, metadata });
   };
@@ -42,9 +47,9 @@ async function obtain(token: () => string | Promise<string>): Promise<string> {
   let cause: unknown;
   try {
     const got: unknown = await token();
-    // What cannot stand in a header would be refused deep in the transport, with the token in the message.
-    if (typeof got === 'string' && /^[\x21-\x7e]+$/.test(got)) return got;
-    cause = new TypeError('the token function gave something that is not printable ASCII without blanks');
+    const problem = describeTokenProblem(got);
+    if (problem === undefined) return got as string;
+    cause = new TypeError(`what the token function returned ${problem}`);
   } catch (error) {
     cause = error;
   }

@@ -1,7 +1,12 @@
-import { ChannelCredentials, type ChannelOptions } from 'nice-grpc';
+import { ChannelCredentials, Status, type ChannelOptions } from 'nice-grpc';
 import { createWindowBudget } from '../flow/window-budget.js';
 import { createWindowControl } from '../flow/control-windows.js';
+import { formatHostPort, parseHostPort, showAddress, type HostPort } from '../host-port.js';
+import type { Route } from './call-errors.js';
+import { findProxy, type Environment } from './find-proxy.js';
 import { growingWindows } from './growing-windows.js';
+import { clientReasons, LeatError } from './leat-error.js';
+import { tunnelThrough } from './proxy-tunnel.js';
 import { WireChannel } from './wire-channel.js';
 
 /** How to know the service, and how to be known by it. All in PEM. */
@@ -16,7 +21,7 @@ export interface TlsOptions {
 }
 
 export interface ChannelSettings {
-  /** Where the service listens: `host:port`. */
+  /** Where the service listens: `host:port`, or `[IPv6]:port`. Anything else throws INVALID_ARGUMENT at once. */
   readonly address: string;
   /** True: TLS with the well-known authorities. Default: no TLS. */
   readonly tls?: boolean | TlsOptions;
@@ -36,10 +41,31 @@ export interface ChannelSettings {
   readonly keepaliveMs?: number;
 }
 
-/** Nothing is sent before the first call, and a lost connection is made again by the next one. */
-export function openChannel(settings: ChannelSettings): WireChannel {
-  const { address, tls } = settings;
-  return new WireChannel(address, credentialsOf(tls), { ...channelOptions(settings), ...windowOptions(settings) });
+export interface OpenChannel extends Route {
+  readonly channel: WireChannel;
+}
+
+/**
+ * Nothing is sent before the first call, and a lost connection is made again by the next one.
+ * Throws INVALID_ARGUMENT if the address is not HOST:PORT, or the environment names a proxy that cannot be used for it.
+ */
+export function openChannel(settings: ChannelSettings, env: Environment = process.env): OpenChannel {
+  const server = checkedAddress(settings.address);
+  const address = formatHostPort(server);
+  const proxy = findProxy(server, env);
+  const credentials = credentialsOf(settings.tls);
+  const options: ChannelOptions = {
+    'grpc.default_authority': address,
+    ...channelOptions(settings),
+    ...windowOptions(settings),
+    // findProxy decides, and tunnelThrough does it.
+    'grpc.enable_http_proxy': 0,
+  };
+  const channel =
+    proxy === undefined
+      ? new WireChannel(address, credentials, options)
+      : new WireChannel(formatHostPort(proxy), tunnelThrough(proxy, server, credentials), options);
+  return { channel, address, proxy };
 }
 
 /** The part of a channel's options that is about windows. */
@@ -55,11 +81,41 @@ export function windowOptions(settings: ChannelSettings): ChannelOptions {
   };
 }
 
+function checkedAddress(given: unknown): HostPort {
+  const text = typeof given === 'string' ? given : '';
+  const parsed = parseHostPort(text);
+  if (!('problem' in parsed)) return parsed;
+  const { problem } = parsed;
+  const hint = /^(?:https|grpcs|http2s):/i.test(text) ? '; for TLS set the option tls' : '';
+  throw new LeatError(`address ${showAddress(text)}: ${problem}${hint}`, {
+    code: Status.INVALID_ARGUMENT,
+    reason: clientReasons.invalidAddress,
+    violations: [{ field: 'address', description: problem }],
+  });
+}
+
 function credentialsOf(tls: boolean | TlsOptions = false): ChannelCredentials {
   if (tls === false) return ChannelCredentials.createInsecure();
   const { ca, cert, key } = tls === true ? {} : tls;
-  const [roots, privateKey, chain] = [ca, key, cert].map((pem) => (pem === undefined ? null : Buffer.from(pem)));
-  return ChannelCredentials.createSsl(roots, privateKey, chain);
+  try {
+    const [roots, privateKey, chain] = [ca, key, cert].map((pem) => (pem === undefined ? null : Buffer.from(pem)));
+    return ChannelCredentials.createSsl(roots, privateKey, chain);
+  } catch (error) {
+    throw unusableTls(error);
+  }
+}
+
+/** With OpenSSL's own words alone: other errors may quote what they were given. */
+function unusableTls(error: unknown): LeatError {
+  const { message = '', code = '' } = error as NodeJS.ErrnoException;
+  const problem = code.startsWith('ERR_OSSL_') ? `: ${message}` : '';
+  return new LeatError(
+    `tls.ca, tls.cert and tls.key cannot be used${problem}; give PEM, and the key with its certificate`,
+    {
+      code: Status.INVALID_ARGUMENT,
+      reason: clientReasons.tlsFailed,
+    },
+  );
 }
 
 function channelOptions({ tls, maxMessageBytes, keepaliveMs = 20_000 }: ChannelSettings): ChannelOptions {

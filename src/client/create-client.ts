@@ -5,7 +5,7 @@ import { EventServiceDefinition, type EventServiceClient } from '../../gen/leat/
 import { UploadServiceDefinition, type UploadServiceClient } from '../../gen/leat/v1/upload_service.js';
 import { UserServiceDefinition, type UserServiceClient } from '../../gen/leat/v1/user_service.js';
 import type { BackoffOptions } from './backoff.js';
-import { errorsMiddleware } from './call-errors.js';
+import { createErrorsMiddleware } from './call-errors.js';
 import { createHeadersMiddleware, type Credentials } from './call-headers.js';
 import type { LeatCallOptions } from './call-options.js';
 import { createPolicyMiddleware } from './call-policy.js';
@@ -113,15 +113,19 @@ export interface LeatClient {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Connects lazily: nothing is sent before the first call, and a lost connection is made again by the next one. */
+/**
+ * Connects lazily: nothing is sent before the first call, and a lost connection is made again by the next one.
+ * Throws INVALID_ARGUMENT at once for an address, a token, a user name or certificates that cannot be used.
+ */
 export function createLeatClient(options: ClientOptions): LeatClient {
-  const channel = openChannel(options);
+  const headers = createHeadersMiddleware(options);
+  const { channel, ...route } = openChannel(options);
   const { timeoutMs = 10_000, maxAttempts = 5, backoff } = options;
   // The first is next to the wire, the last next to the caller: each try asks for its own token.
   const factory = createClientFactory()
     .use(channel.createMiddleware())
-    .use(createHeadersMiddleware(options))
-    .use(errorsMiddleware)
+    .use(headers)
+    .use(createErrorsMiddleware(route))
     .use(createPolicyMiddleware({ timeoutMs, maxAttempts, backoff }));
   const users: UserServiceClient<LeatCallOptions> = factory.create(UserServiceDefinition, channel);
   const events: EventClient = factory.create(EventServiceDefinition, channel);

@@ -3,6 +3,7 @@ import { isAbortError } from 'abort-controller-x';
 import type { PublishProgress } from '../../gen/leat/v1/event_service.js';
 import type { FieldViolation, OpenedDetails } from './error-details.js';
 import type { PublishTotals } from './publish/totals.js';
+import { isLostConnection } from './lost-connection.js';
 import { describeTlsFailure } from './tls-failure.js';
 import type { UploadProgress } from './upload/upload-options.js';
 
@@ -18,10 +19,22 @@ export interface LeatErrorOptions extends OpenedDetails {
 export const clientReasons = {
   /** Somebody's AbortSignal. */
   aborted: 'ABORTED_BY_CALLER',
-  /** The token function threw; its error is the cause. */
+  /** A token or user name that cannot be sent. No error quotes it. */
+  invalidCredentials: 'INVALID_CREDENTIALS',
+  /** Metadata of a call that cannot be sent: the message names the field, and does not quote its value. */
+  invalidMetadata: 'INVALID_METADATA',
+  /** The token function threw, or returned what cannot be sent; its error is the cause. */
   tokenFailed: 'TOKEN_FAILED',
+  /** The address is not HOST:PORT. */
+  invalidAddress: 'INVALID_ADDRESS',
   /** The service and this client do not agree on TLS; the message says what to change. */
   tlsFailed: 'TLS_FAILED',
+  /** An environment variable that names a proxy is not the URL of one. */
+  invalidProxy: 'INVALID_PROXY',
+  /** The proxy cannot be reached, or opens no tunnel to the service; the message names it. */
+  proxyFailed: 'PROXY_FAILED',
+  /** The connection, or the call's stream on it, was lost before the service answered: nobody knows what became of it. */
+  connectionLost: 'CONNECTION_LOST',
   /** A stream ended with OK, but not where it should. */
   streamCut: 'STREAM_CUT',
   /** Nothing came for three heartbeats, or for 30 seconds of a download. */
@@ -146,6 +159,10 @@ function translate(thrown: unknown, details: OpenedDetails): LeatError {
     const tlsFailure = thrown.code === Status.UNAVAILABLE ? describeTlsFailure(thrown.details) : undefined;
     if (tlsFailure !== undefined)
       return new LeatError(tlsFailure, { code: thrown.code, reason: clientReasons.tlsFailed });
+    if (details.reason === undefined && isLostConnection(thrown.code, thrown.details)) {
+      const message = `the connection was lost before the answer came (${thrown.details})`;
+      return new LeatError(message, { code: Status.UNAVAILABLE, reason: clientReasons.connectionLost });
+    }
     return new LeatError(thrown.details || 'the call failed', { ...details, code: thrown.code });
   }
   const { message } = Object(thrown) as { message?: unknown };

@@ -29,6 +29,17 @@ const remedies: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
+/** What grpc-js says when the name of the service, or of the proxy, is not known. */
+const NO_NAME = /^Name resolution failed for target \S+ ?(.*)$/s;
+
+/** Why there is no connection; undefined if `details`, the text of a call's status, tells of something else. */
+export function findConnectFailure(details: string): string | undefined {
+  const [, text] = NO_CONNECTION.exec(details) ?? [];
+  if (text !== undefined) return text.trim();
+  const [, reason] = NO_NAME.exec(details) ?? [];
+  return reason === undefined ? undefined : `its name cannot be resolved ${reason}`.trim();
+}
+
 /**
  * What went wrong in a TLS handshake, and what to change. Undefined if `details`, the text of a call's status, tells of
  * something else, such as a connection that was reset meanwhile.

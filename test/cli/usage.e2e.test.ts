@@ -41,7 +41,15 @@ describe('the command line', () => {
     [['tail', 'a', '--from', '1', '--last', '2'], /cannot be used with/],
     [['tail', 'a', '--limit', 'many'], /Give a whole number/],
     [['tail', 'a', '--attribute', 'x'], /Give KEY=VALUE/],
-    [['tail', 'a', '--address', 'nowhere'], /Give HOST:PORT/],
+    [['tail', 'a', '--address', 'nowhere'], /^error: --address nowhere: the port is missing; give nowhere:PORT/],
+    [['tail', 'a', '--address', 'http://x:1'], /^error: --address http:\/\/x:1: give x:1 without a scheme\n$/],
+    [['tail', 'a', '--address', '::1:50051'], /^error: --address ::1:50051: .* brackets: \[::1\]:50051\n$/],
+    [['user', 'list', '--address', 'a,b'], /^error: --address a,b: give one HOST:PORT, not a list\n$/],
+    [['topics', '--address', 'x:99999'], /^error: --address x:99999: port 99999 is not a number from 1 to 65535\n$/],
+    [['rooms', '--address', ''], /^error: --address "": it is empty; give HOST:PORT/],
+    [['chat', 'a', '--address', 'u:secret@x:1'], /^error: --address \*\*\*@x:1: give HOST:PORT without a user name/],
+    [['serve', '--listen', '127.0.0.1:99999'], /^error: --listen: .*: port 99999 is not a number from 0 to 65535\n$/],
+    [['serve', '--http-listen', 'http://x:1'], /^error: --http-listen: .*: give x:1 without a scheme\n$/],
     [['tail', 'a', '--user', 'ä'], /Give printable ASCII/],
     [['upload'], /missing required argument 'file'/],
     [['upload', 'a', 'b', '--id', 'x'], /--id and --name are for one file/],
@@ -57,6 +65,17 @@ describe('the command line', () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(message);
     expect(stderr).toMatch(/^error: .*\n( {2}.*\n)*$/);
+  });
+
+  it('names LEAT_ADDRESS where the mistake is there, unless the command calls no server', async () => {
+    const env = { LEAT_ADDRESS: 'https://x:1' };
+    expect(await runLeat(['topics'], { env })).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'error: LEAT_ADDRESS https://x:1: give x:1 without a scheme\n',
+    });
+    expect(await runLeat(['completion', 'bash'], { env })).toMatchObject({ code: 0, stderr: '' });
+    expect(await runLeat(['complete', 'tail', ''], { env })).toMatchObject({ code: 0, stderr: '' });
   });
 
   it.each([
@@ -123,7 +142,16 @@ describe('the command line', () => {
     const root = path.resolve(import.meta.dirname, '../../..');
     const alone = await mkdtemp(path.join(tmpdir(), 'leat-client-only-'));
     try {
-      for (const part of ['src/cli', 'src/client', 'src/flow', 'src/config.js', 'gen', '../package.json']) {
+      const parts = [
+        'src/cli',
+        'src/client',
+        'src/flow',
+        'src/config.js',
+        'src/host-port.js',
+        'gen',
+        '../package.json',
+      ];
+      for (const part of parts) {
         await cp(path.join(root, 'dist', part), path.join(alone, 'dist', part), { recursive: true });
       }
       await mkdir(path.join(alone, 'node_modules'));

@@ -1,4 +1,5 @@
 import { execute } from 'abort-controller-x';
+import { linkSignals } from '../link-signals.js';
 
 /** Something that changes, and whom that is told. */
 export interface Observable {
@@ -62,17 +63,22 @@ export async function* valuesOf<S, T>(
   store: Store<S>,
   select: (snapshot: S) => T,
   isOver: (snapshot: S) => boolean,
-  signal: AbortSignal = new AbortController().signal,
+  signal?: AbortSignal,
 ): AsyncGenerator<T, void, undefined> {
+  const linked = linkSignals(signal);
   let last: { readonly value: T } | undefined;
-  for (;;) {
-    const snapshot = store.snapshot();
-    const value = select(snapshot);
-    if (last === undefined || last.value !== value) {
-      last = { value };
-      yield value;
-    } else if (isOver(snapshot)) return;
-    else await nextChange(store, signal);
+  try {
+    for (;;) {
+      const snapshot = store.snapshot();
+      const value = select(snapshot);
+      if (last === undefined || last.value !== value) {
+        last = { value };
+        yield value;
+      } else if (isOver(snapshot)) return;
+      else await nextChange(store, linked.signal);
+    }
+  } finally {
+    linked.unlink();
   }
 }
 

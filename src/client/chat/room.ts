@@ -2,6 +2,7 @@ import { AbortError, throwIfAborted } from 'abort-controller-x';
 import type { Delivery } from '../../../gen/leat/v1/chat_service.js';
 import { Event } from '../../../gen/leat/v1/event.js';
 import type { JoinedRoom, JoinOptions, MessageInput, SendOptions } from './chat-options.js';
+import { onAbort } from '../link-signals.js';
 import { createInflow } from './inflow.js';
 import { createMember, type MemberDeps } from './member.js';
 import type { QueueTotal } from './message-queue.js';
@@ -46,14 +47,13 @@ export function createRoom({ options, limit, queued, nextId, ...deps }: RoomDeps
     if (member.refusal !== undefined) throw member.refusal;
     if (signal !== undefined) throwIfAborted(signal);
     const event = toEvent(input, nextId);
-    const giveUp = () => sends.giveUp(event, new AbortError());
+    const delivery = sends.add(event);
+    const forget = onAbort(signal, () => sends.giveUp(event, new AbortError()));
     try {
-      const delivery = sends.add(event);
-      signal?.addEventListener('abort', giveUp);
       sendsChanged();
       return await delivery;
     } finally {
-      signal?.removeEventListener('abort', giveUp);
+      forget();
       sendsChanged();
     }
   }
