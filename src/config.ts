@@ -39,6 +39,12 @@ const table = {
   'max-window': size('16MiB', '64KiB', '64MiB', 'And once its round trip and rate are seen to need it.'),
   'window-budget': size('256MiB', '0B', '64GiB', 'What all windows together may grow by.'),
   'partial-message-budget': size('32MiB', '64KiB', '64GiB', 'What messages that have come in part may hold together.'),
+  'decompression-budget': size(
+    '32MiB',
+    '64KiB',
+    '64GiB',
+    'Memory for compressed messages while they are decompressed and until their handlers take them.',
+  ),
   'keepalive-time': duration('30s', '1s', '24d', 'A connection is checked this long after it was opened or checked.'),
   'keepalive-timeout': duration('10s', '100ms', '24d', 'A connection that does not answer a check is closed after.'),
   'max-connection-age': duration(

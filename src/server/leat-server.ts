@@ -15,6 +15,7 @@ import { createCallInterceptor } from './call-interceptor.js';
 import { measureEventLoopDelay } from './event-loop-delay.js';
 import { createHealth } from './health.js';
 import { createHttpPort } from './http-port.js';
+import { createInflateBudget } from './inflate-budget.js';
 import { createPartialMessages } from './partial-messages.js';
 import { addReflection } from './reflection.js';
 import type { LeatServer, ServedService } from './served-service.js';
@@ -115,6 +116,7 @@ function createGrpcServer({ config, services }: ServerDeps, records: CallRecords
   const interceptor = createCallInterceptor({
     records,
     partialMessages: createPartialMessages({ maxBytes: config.partialMessageBudget }),
+    inflateBudget: createInflateBudget({ maxBytes: config.decompressionBudget }),
     windows,
     unaryMethods: new Map(services.flatMap(({ unaryMethods }) => [...unaryMethods])),
     directMethods: new Map(services.flatMap(({ directMethods }) => [...directMethods])),

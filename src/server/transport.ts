@@ -1,6 +1,5 @@
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerOptions } from 'node:http2';
 import { Server, type ChannelOptions, type ServerInterceptor } from '@grpc/grpc-js';
-import { installPartialMessageWatch } from './base-call.js';
 import type { WindowControl } from '../flow/control-windows.js';
 
 /** Of every connection; what grpc-js leaves off or unlimited. Sizes in bytes, times in milliseconds. */
@@ -67,7 +66,6 @@ const installed = Symbol('leat.transport.installed');
  * (grpc-node pull request 3058 would). Servers without our options are left as they are. Repeating it is harmless.
  */
 export function installTransportTuning(): void {
-  installPartialMessageWatch();
   const prototype = Server.prototype as unknown as Internals;
   const original = prototype.createHttp2Server;
   if (original[installed]) return;
