@@ -1,3 +1,4 @@
+import type { Http2Session } from 'node:http2';
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 import { createServer } from 'nice-grpc';
 import { Registry } from 'prom-client';
@@ -17,6 +18,9 @@ import { createHealth } from './health.js';
 import { createHttpPort } from './http-port.js';
 import { createInflateBudget } from './inflate-budget.js';
 import { createPartialMessages } from './partial-messages.js';
+import type { ReceiveControl } from './paused-buffer.js';
+import { createReadTurns } from './read-turns.js';
+import { createReceiveBudget } from './receive-budget.js';
 import { addReflection } from './reflection.js';
 import type { LeatServer, ServedService } from './served-service.js';
 import { installTransportTuning, transportOptions } from './transport.js';
@@ -112,7 +116,7 @@ export function createLeatServer(deps: ServerDeps): RunningServer {
   return { start, drain: () => (draining ??= drain()), close, registry, calls: records };
 }
 
-function createGrpcServer({ config, services }: ServerDeps, records: CallRecords, windows: WindowControl): LeatServer {
+function createGrpcServer({ config, services, log }: ServerDeps, records: CallRecords, windows: WindowControl): LeatServer {
   const interceptor = createCallInterceptor({
     records,
     partialMessages: createPartialMessages({ maxBytes: config.partialMessageBudget }),
@@ -123,10 +127,17 @@ function createGrpcServer({ config, services }: ServerDeps, records: CallRecords
     maxMetadataSize: config.maxMetadataSize,
     timeLimit: createTimeLimit(config.maxUnaryDuration),
   });
-  return createServer(transportOptions(config, [interceptor], windows))
+  return createServer(transportOptions(config, [interceptor], windows, createReceiveControl(config, log)))
     .use(createCallBoundary({ records, maxUnaryMs: config.maxUnaryDuration }))
     .use(createCallerMiddleware())
     .use(createAbortGuard());
+}
+
+function createReceiveControl({ receiveBudget: maxBytes }: Config, log: CallLogger): ReceiveControl {
+  const message = 'closed the connection that held most of the receive budget';
+  const onClosed = ({ socket: { remoteAddress, remotePort } }: Http2Session, bytes: number) =>
+    log.warn({ peer: `${remoteAddress}:${remotePort}`, bytes, maxBytes }, message);
+  return { budget: createReceiveBudget({ maxBytes, onClosed }), turns: createReadTurns() };
 }
 
 async function addServices(

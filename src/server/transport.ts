@@ -1,6 +1,7 @@
-import type { IncomingHttpHeaders, ServerHttp2Session, ServerOptions } from 'node:http2';
+import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream, ServerOptions } from 'node:http2';
 import { Server, type ChannelOptions, type ServerInterceptor } from '@grpc/grpc-js';
 import type { WindowControl } from '../flow/control-windows.js';
+import { bufferWhilePaused, type ReceiveControl } from './paused-buffer.js';
 
 /** Of every connection; what grpc-js leaves off or unlimited. Sizes in bytes, times in milliseconds. */
 export interface TransportLimits {
@@ -21,9 +22,10 @@ export function transportOptions(
   limits: TransportLimits,
   interceptors: readonly ServerInterceptor[],
   windows: WindowControl,
+  receiving: ReceiveControl,
 ): ChannelOptions {
   return {
-    [TUNING]: { limits, windows } satisfies Tuning,
+    [TUNING]: { limits, windows, receiving } satisfies Tuning,
     interceptors,
     'grpc.max_concurrent_streams': limits.maxConcurrentStreams,
     'grpc.max_receive_message_length': limits.maxReceiveMessageSize,
@@ -46,6 +48,7 @@ const TUNING = 'leat.transport';
 interface Tuning {
   readonly limits: TransportLimits;
   readonly windows: WindowControl;
+  readonly receiving: ReceiveControl;
 }
 
 interface Internals {
@@ -56,7 +59,7 @@ interface Internals {
 
 interface Http2Server {
   on(event: 'session', listener: (session: ServerHttp2Session) => void): void;
-  prependListener(event: 'stream', listener: (stream: unknown, headers: IncomingHttpHeaders) => void): void;
+  prependListener(event: 'stream', listener: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void): void;
 }
 
 const installed = Symbol('leat.transport.installed');
@@ -72,10 +75,13 @@ export function installTransportTuning(): void {
   const tuned = function (this: Internals, credentials: unknown) {
     const tuning = this.options[TUNING] as Tuning | undefined;
     if (tuning === undefined) return original.call(this, credentials);
-    const { limits, windows } = tuning;
+    const { limits, windows, receiving } = tuning;
     this.commonServerOptions = withLimits(this.commonServerOptions, limits);
     const server = original.call(this, credentials);
-    server.prependListener('stream', (_, headers) => dropEndlessTimeout(headers));
+    server.prependListener('stream', (stream, headers) => {
+      bufferWhilePaused(stream, receiving);
+      dropEndlessTimeout(headers);
+    });
     server.on('session', (session) => {
       session.setLocalWindowSize(limits.window);
       windows.add(session, streamWindow(limits));
