@@ -77,6 +77,18 @@ const table = {
   'max-window': size('16MiB', '64KiB', '64MiB', 'And once its round trip and rate are seen to need it.'),
   'window-budget': size('256MiB', '0B', '64GiB', 'What all windows together may grow by.'),
   'partial-message-budget': size('32MiB', '64KiB', '64GiB', 'What messages that have come in part may hold together.'),
+  'receive-budget': size(
+    '192MiB',
+    '1MiB',
+    '64GiB',
+    'Memory for data sent to calls that do not read yet; beyond it the connection that holds most is closed.',
+  ),
+  'decompression-budget': size(
+    '32MiB',
+    '64KiB',
+    '64GiB',
+    'Memory for compressed messages while they are decompressed and until their handlers take them.',
+  ),
   'keepalive-time': duration('30s', '1s', '24d', 'A connection is checked this long after it was opened or checked.'),
   'keepalive-timeout': duration('10s', '100ms', '24d', 'A connection that does not answer a check is closed after.'),
   'max-connection-age': duration(

@@ -111,6 +111,15 @@ export interface Codec {
  */
 interface Encoded {
   bytes: Uint8Array;
+  /** Of a request: called when its bytes are taken. */
+  onTaken?: (() => void) | undefined;
+}
+
+/** Calls `onTaken` when the handler takes this request; false, and it never does, for one of a service with a codec of its own. */
+export function notifyWhenTaken(message: unknown, onTaken: () => void): boolean {
+  const isEncoded = typeof message === 'object' && message !== null && 'onTaken' in message;
+  if (isEncoded) (message as Encoded).onTaken = onTaken;
+  return isEncoded;
 }
 
 /** The bytes of a request message as the transport sees it; 0 for one of a service with a codec of its own. */
@@ -123,12 +132,13 @@ const NOTHING = new Uint8Array();
 function takeBytes(encoded: Encoded): Uint8Array {
   const { bytes } = encoded;
   encoded.bytes = NOTHING;
+  encoded.onTaken?.();
   return bytes;
 }
 
 /** nice-grpc copies what such a type decodes not at all, and what it encodes only if it is a view (`Buffer.from`). */
 const asBytes = {
-  decode: (bytes: Uint8Array): Encoded => ({ bytes }),
+  decode: (bytes: Uint8Array): Encoded => ({ bytes, onTaken: undefined }),
   encode: (encoded: Encoded) => ({
     finish: () => {
       const bytes = takeBytes(encoded);

@@ -14,6 +14,7 @@ import { BoundCall } from './bound-partial-message.js';
 import { recordEnd } from './call-end.js';
 import type { FirstMessages } from './first-message.js';
 import { holdHalfClose } from './hold-half-close.js';
+import type { InflateBudget } from './inflate-budget.js';
 import type { PartialMessages } from './partial-messages.js';
 import { refusesMetadata, refusesPartialMessage, type Refusable } from './refusals.js';
 import { type DirectMethod, StreamCall } from './stream-call.js';
@@ -29,6 +30,7 @@ export interface CallInterceptorDeps {
   readonly records: CallRecords;
   readonly partialMessages: PartialMessages;
   readonly firstMessages: FirstMessages;
+  readonly inflateBudget: InflateBudget;
   readonly windows: WindowControl;
   /** In bytes. */
   readonly maxMetadataSize: number;
@@ -41,7 +43,7 @@ export interface CallInterceptorDeps {
 
 /** Makes the record of every call, keeps it up to date from below, and frees it. */
 export function createCallInterceptor(deps: CallInterceptorDeps): ServerInterceptor {
-  const { directMethods, records, partialMessages, unaryMethods } = deps;
+  const { directMethods, inflateBudget, partialMessages, records, unaryMethods } = deps;
   return ({ path, requestStream, responseStream }, nextCall) => {
     const record = records.open({
       path,
@@ -52,13 +54,13 @@ export function createCallInterceptor(deps: CallInterceptorDeps): ServerIntercep
     observeStatus(nextCall, record);
     const call: Refusable = { nextCall, record, requestStream };
     recordEnd(call);
-    deps.firstMessages.watch(call);
-    const bound = new BoundCall(call, partialMessages);
+    const bound = new BoundCall(call, partialMessages, inflateBudget);
+    deps.firstMessages.watch(call, () => bound.receivedBytes);
     const unary = unaryMethods.get(path);
     if (unary) return new UnaryCall(unary, call, bound, deps);
     const direct = directMethods.get(path);
     if (direct) return new StreamCall(direct, call, bound, deps);
-    return new ObservedCall(call, listenerOf(call, bound, deps), bound, responseStream);
+    return new ObservedCall(call, listenerOf(call, bound, deps), responseStream);
   };
 }
 
@@ -67,20 +69,14 @@ class ObservedCall extends ServerInterceptingCall {
   constructor(
     private readonly call: Refusable,
     listener: ServerListener,
-    private readonly bound: BoundCall,
     private readonly responseStream: boolean,
   ) {
     super(call.nextCall, { start: (next) => next(listener) });
   }
 
   override startRead() {
-    if (this.call.requestStream) this.call.record.inbox.whenOpen(() => this.readOn());
+    if (this.call.requestStream) this.call.record.inbox.whenOpen(() => super.startRead());
     else super.startRead();
-  }
-
-  private readOn() {
-    super.startRead();
-    this.bound.reads();
   }
 
   override sendMessage(message: unknown, callback: () => void) {
@@ -126,7 +122,7 @@ function listenerOf(call: Refusable, bound: BoundCall, deps: CallInterceptorDeps
     })
     .withOnReceiveHalfClose((next) => {
       sent();
-      const end = () => void (refusesPartialMessage(call) || next());
+      const end = () => void (refusesPartialMessage(call, bound) || next());
       // Only a client's stream can be mistaken for complete: one message either came or did not.
       if (requestStream) holdHalfClose(end);
       else end();

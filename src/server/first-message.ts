@@ -3,16 +3,18 @@ import { errorInfo } from '../middleware/error-details.js';
 import { type ClientError, clientError } from '../middleware/error-mapping.js';
 import { timerMs } from '../streams/timers.js';
 import { admittedCall, tooManyCalls } from './admission.js';
-import { isReading, onFirstMessage, receivedBytes, streamOf } from './base-call.js';
+import { isReading, onFirstMessage, streamOf } from './base-call.js';
 import { refuse, type Refusable } from './refusals.js';
 
 /** Bounds the time that a call may wait for its first complete message. */
 export interface FirstMessages {
-  watch(call: Refusable): void;
+  /** `received`: the bytes of the first message that have come so far. */
+  watch(call: Refusable, received: () => number): void;
 }
 
 interface Waiting {
   readonly call: Refusable;
+  readonly received: () => number;
   /** By `performance.now()`. */
   dueAt: number;
   /** Of the message, when the time began. */
@@ -50,18 +52,18 @@ export function createFirstMessages(maxMs: number): FirstMessages {
 
   function add(one: Waiting): void {
     one.dueAt = performance.now() + maxMs;
-    one.bytes = receivedBytes(one.call.nextCall);
+    one.bytes = one.received();
     waiting.add(one);
     if (timer === undefined) arm(maxMs);
   }
 
   return {
-    watch(call) {
+    watch(call, received) {
       const { nextCall } = call;
       const stream = streamOf(nextCall);
       const admitted = admittedCall(stream);
       if (stream === undefined || admitted === undefined) return;
-      const one: Waiting = { call, dueAt: 0, bytes: 0, isOver: () => stream.readableEnded };
+      const one: Waiting = { call, received, dueAt: 0, bytes: 0, isOver: () => stream.readableEnded };
       admitted.evict = () => {
         waiting.delete(one);
         refuse(call, tooManyCalls());
@@ -78,8 +80,8 @@ export function createFirstMessages(maxMs: number): FirstMessages {
   };
 }
 
-function isInTime({ call, bytes }: Waiting): boolean {
-  return !isReading(call.nextCall) || receivedBytes(call.nextCall) >= bytes + STEP_BYTES;
+function isInTime({ call, received, bytes }: Waiting): boolean {
+  return !isReading(call.nextCall) || received() >= bytes + STEP_BYTES;
 }
 
 function firstMessageTimeout(maxMs: number): ClientError {

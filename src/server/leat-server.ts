@@ -1,3 +1,4 @@
+import type { Http2Session } from 'node:http2';
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 import { createServer } from 'nice-grpc';
 import { Registry } from 'prom-client';
@@ -23,7 +24,11 @@ import { measureEventLoopDelay } from './event-loop-delay.js';
 import { createFirstMessages } from './first-message.js';
 import { createHealth } from './health.js';
 import { createHttpPort } from './http-port.js';
+import { createInflateBudget } from './inflate-budget.js';
 import { createPartialMessages } from './partial-messages.js';
+import type { ReceiveControl } from './paused-buffer.js';
+import { createReadTurns } from './read-turns.js';
+import { createReceiveBudget } from './receive-budget.js';
 import { addReflection } from './reflection.js';
 import type { LeatServer, ServedService } from './served-service.js';
 import { installTransportTuning, transportOptions, type TransportHooks } from './transport.js';
@@ -128,7 +133,7 @@ interface Parts {
   readonly connectionLog: ConnectionLog;
 }
 
-function createGrpcServer({ config, services }: ServerDeps, parts: Parts): LeatServer {
+function createGrpcServer({ config, services, log }: ServerDeps, parts: Parts): LeatServer {
   const { records, windows, connectionLog } = parts;
   const unaryMethods = new Map(services.flatMap(({ unaryMethods }) => [...unaryMethods]));
   const capacity = capacityOf(config);
@@ -136,6 +141,7 @@ function createGrpcServer({ config, services }: ServerDeps, parts: Parts): LeatS
     records,
     partialMessages: createPartialMessages({ maxBytes: config.partialMessageBudget }),
     firstMessages: createFirstMessages(config.firstMessageTimeout),
+    inflateBudget: createInflateBudget({ maxBytes: config.decompressionBudget }),
     windows,
     unaryMethods,
     directMethods: new Map(services.flatMap(({ directMethods }) => [...directMethods])),
@@ -144,7 +150,7 @@ function createGrpcServer({ config, services }: ServerDeps, parts: Parts): LeatS
   });
   const limits = { ...config, ...capacity };
   const hooks = createHooks(limits, connectionLog, (path) => unaryMethods.has(path));
-  return createServer(transportOptions(limits, [interceptor], windows, hooks))
+  return createServer(transportOptions(limits, [interceptor], windows, hooks, createReceiveControl(config, log)))
     .use(createCallBoundary({ records, maxUnaryMs: config.maxUnaryDuration }))
     .use(createCallerMiddleware())
     .use(createAbortGuard());
@@ -159,6 +165,13 @@ function createHooks(limits: Config, log: ConnectionLog, isUnary: (path: string)
     refused: (address) => log.refused(address),
     admit: (next) => admit({ connections, gate, isUnary, refused }, next),
   };
+}
+
+function createReceiveControl({ receiveBudget: maxBytes }: Config, log: CallLogger): ReceiveControl {
+  const message = 'closed the connection that held most of the receive budget';
+  const onClosed = ({ socket: { remoteAddress, remotePort } }: Http2Session, bytes: number) =>
+    log.warn({ peer: `${remoteAddress}:${remotePort}`, bytes, maxBytes }, message);
+  return { budget: createReceiveBudget({ maxBytes, onClosed }), turns: createReadTurns() };
 }
 
 async function addServices(

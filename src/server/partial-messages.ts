@@ -9,22 +9,21 @@ export interface PartialCall {
 
 /** What is known of one call. */
 export interface PartialMessage {
-  /** Something came, and of a message that is not whole the call now holds so much; `isReading`: its client may go on. */
-  holds(bytes: number, isReading: boolean): void;
-  /** Its client may go on, after messages that had to wait. */
-  goesOn(): void;
+  /**
+   * The memory that the call now holds for a message that its handler cannot have yet; `isReading`: its client may go
+   * on. `received` says how far the message has come, in bytes. Default: `bytes`.
+   */
+  holds(bytes: number, isReading: boolean, received?: number): void;
   /** The call is over. */
   forget(): void;
 }
 
 export interface PartialMessages {
-  /** More than a quarter of the room is taken. */
-  readonly isTight: boolean;
   add(call: PartialCall): PartialMessage;
 }
 
 export interface PartialMessageLimits {
-  /** Of all calls together; one message more if each of them is waited for. */
+  /** Memory of all calls together, in bytes; one message more, since the only one at work is not ended. */
   readonly maxBytes: number;
   /** A call is in the way of others if it brings nothing for so long, in milliseconds. Default: 2,000. */
   readonly graceMs?: number;
@@ -38,7 +37,8 @@ const STEP_BYTES = 16 * 1024;
 interface Part extends PartialMessage {
   readonly call: PartialCall;
   bytes: number;
-  /** When it last went on, by `performance.now()`, and what it held then. */
+  received: number;
+  /** When it last went on, by `performance.now()`, and what it had received then. */
   movedAt: number;
   movedBytes: number;
   isOver: boolean;
@@ -60,20 +60,21 @@ export function createPartialMessages(limits: PartialMessageLimits): PartialMess
   let total = 0;
   let timer: NodeJS.Timeout | undefined;
 
-  function holds(part: Part, bytes: number, isReading: boolean): void {
+  function holds(part: Part, bytes: number, isReading: boolean, received: number): void {
     if (part.isOver) return;
     total += bytes - part.bytes;
     part.bytes = bytes;
+    part.received = received;
     // Held up by its own handler: not the client's fault, and no more than one frame.
     if (bytes === 0 || !isReading) running.delete(part);
-    else if (!running.has(part) || bytes >= part.movedBytes + STEP_BYTES) moved(part);
+    else if (!running.has(part) || received >= part.movedBytes + STEP_BYTES) moved(part);
     if (running.has(part)) makeRoom(part);
     letGoOn();
   }
 
   function moved(part: Part): void {
     part.movedAt = performance.now();
-    part.movedBytes = part.bytes;
+    part.movedBytes = part.received;
     if (part === latest && running.has(part)) return;
     latest = part;
     running.delete(part);
@@ -135,18 +136,15 @@ export function createPartialMessages(limits: PartialMessageLimits): PartialMess
   }
 
   return {
-    get isTight() {
-      return total > maxBytes / 4;
-    },
     add(call) {
       const part: Part = {
         call,
         bytes: 0,
+        received: 0,
         movedAt: 0,
         movedBytes: 0,
         isOver: false,
-        holds: (bytes, isReading) => holds(part, bytes, isReading),
-        goesOn: () => void (!part.isOver && part.bytes > 0 && !waiting.has(part) && moved(part)),
+        holds: (bytes, isReading, received = bytes) => holds(part, bytes, isReading, received),
         forget: () => forget(part),
       };
       return part;

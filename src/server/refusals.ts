@@ -3,7 +3,7 @@ import { DomainError } from '../domain/errors.js';
 import type { CallRecord } from '../middleware/call-record.js';
 import type { ClientError } from '../middleware/error-mapping.js';
 import { malformed } from '../middleware/request-codec.js';
-import { hasPartialMessage } from './base-call.js';
+import type { BoundCall } from './bound-partial-message.js';
 import { statusOf } from './wire-status.js';
 
 type NextCall = Parameters<ServerInterceptor>[1];
@@ -31,8 +31,8 @@ export function refusesMetadata({ nextCall }: Refusable, metadata: Metadata, max
 }
 
 /** Refuses a call that ended within a message; true if it did. grpc-js drops what is left over, and half-closes. */
-export function refusesPartialMessage(call: Refusable): boolean {
-  if (!hasPartialMessage(call.nextCall)) return false;
+export function refusesPartialMessage(call: Refusable, bound: BoundCall): boolean {
+  if (!bound.hasPartialMessage) return false;
   refuse(call, malformed('the stream ended in the middle of it'));
   return true;
 }

@@ -108,7 +108,7 @@ export class StreamCall extends ServerInterceptingCall implements Listener, Dire
   onReceiveHalfClose(): void {
     this.sent?.();
     holdHalfClose(() => {
-      if (!this.isOver && !refusesPartialMessage(this.call))
+      if (!this.isOver && !refusesPartialMessage(this.call, this.bound))
         this.handler?.finish().then(this.end.bind(this), this.fail.bind(this));
     });
   }
@@ -169,7 +169,6 @@ export class StreamCall extends ServerInterceptingCall implements Listener, Dire
       this.call.nextCall.startRead();
     }
     this.isReading = false;
-    this.bound.reads();
   }
 
   private sendHeader(): void {

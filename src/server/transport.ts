@@ -2,8 +2,8 @@ import type { IncomingHttpHeaders, ServerHttp2Session, ServerOptions } from 'nod
 import type { DropArgument, ServerOpts as NetServerOptions } from 'node:net';
 import { Server, type ChannelOptions, type ServerInterceptor } from '@grpc/grpc-js';
 import type { StreamListener } from './admission.js';
-import { installPartialMessageWatch } from './base-call.js';
 import type { WindowControl } from '../flow/control-windows.js';
+import { bufferWhilePaused, type ReceiveControl } from './paused-buffer.js';
 
 /** Of every connection; what grpc-js leaves off or unlimited. Sizes in bytes, times in milliseconds. */
 export interface TransportLimits {
@@ -32,9 +32,10 @@ export function transportOptions(
   interceptors: readonly ServerInterceptor[],
   windows: WindowControl,
   hooks: TransportHooks,
+  receiving: ReceiveControl,
 ): ChannelOptions {
   return {
-    [TUNING]: { limits, windows, hooks } satisfies Tuning,
+    [TUNING]: { limits, windows, hooks, receiving } satisfies Tuning,
     interceptors,
     'grpc.max_concurrent_streams': limits.maxConcurrentStreams,
     'grpc.max_receive_message_length': limits.maxReceiveMessageSize,
@@ -54,6 +55,7 @@ interface Tuning {
   readonly limits: TransportLimits;
   readonly windows: WindowControl;
   readonly hooks: TransportHooks;
+  readonly receiving: ReceiveControl;
 }
 
 interface Internals {
@@ -78,14 +80,13 @@ const installed = Symbol('leat.transport.installed');
  * (grpc-node pull request 3058 would). Servers without our options are left as they are. Repeating it is harmless.
  */
 export function installTransportTuning(): void {
-  installPartialMessageWatch();
   const prototype = Server.prototype as unknown as Internals;
   const original = prototype.createHttp2Server;
   if (original[installed]) return;
   const tuned = function (this: Internals, credentials: unknown) {
     const tuning = this.options[TUNING] as Tuning | undefined;
     if (tuning === undefined) return original.call(this, credentials);
-    const { limits, windows, hooks } = tuning;
+    const { limits, windows, hooks, receiving } = tuning;
     this.commonServerOptions = withLimits(this.commonServerOptions, limits);
     const server = original.call(this, credentials);
     server.maxConnections = limits.maxConnections;
@@ -94,6 +95,7 @@ export function installTransportTuning(): void {
     const admitted = hooks.admit(next);
     server.removeAllListeners('stream');
     server.on('stream', (stream, headers, flags) => {
+      bufferWhilePaused(stream, receiving);
       dropEndlessTimeout(headers);
       admitted(stream, headers, flags);
     });

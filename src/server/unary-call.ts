@@ -68,7 +68,7 @@ export class UnaryCall extends ServerInterceptingCall implements Listener {
   }
 
   onReceiveHalfClose(): void {
-    if (refusesPartialMessage(this.call)) return;
+    if (refusesPartialMessage(this.call, this.bound)) return;
     if (this.request === undefined) return this.refuse('Received no request message');
     // Never rejects.
     void this.answer(this.metadata ?? new Metadata());

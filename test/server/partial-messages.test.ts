@@ -119,7 +119,7 @@ describe('the room for messages that came in part', () => {
     held.holds(60 * KIB, false);
     const calls = [add(60 * KIB), add(60 * KIB)];
     expect([held, ...calls].map(({ told }) => told)).toEqual([[], ['end'], []]);
-    held.goesOn();
+    held.holds(60 * KIB, true);
     add(60 * KIB);
     expect(calls[1]?.told).toEqual(['end']);
   });

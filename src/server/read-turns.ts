@@ -1,0 +1,76 @@
+import type { Http2Session } from 'node:http2';
+
+/** Frames of one connection in one turn of the event loop, after which others come first. */
+const MAX_FRAMES = 1_024;
+
+/** Of one connection. */
+export interface ReadTurn {
+  /** A DATA frame came. */
+  received(): void;
+}
+
+/**
+ * Lets connections take turns when they send very many frames. Node reads up to 2 MiB of a connection at once, and
+ * 200,000 frames of one byte in them keep everybody else waiting for a second. A connection that has sent many frames is
+ * not read from until its turn comes, one such connection in each turn of the event loop: it gets the time that others
+ * leave. Frames of the usual size are never so many.
+ */
+export interface ReadTurns {
+  of(session: Http2Session): ReadTurn;
+}
+
+/** What node:http2 has no name for: `session.socket.pause()` throws, and pausing the socket itself does nothing. */
+interface SocketHandle {
+  readStop(): unknown;
+  readStart(): unknown;
+}
+
+export function createReadTurns(maxFrames = MAX_FRAMES): ReadTurns {
+  const bySession = new WeakMap<Http2Session, ReadTurn>();
+  const stopped: Http2Session[] = [];
+  let turn = 0;
+  let isTurnRunning = false;
+
+  function endTurn(): void {
+    turn++;
+    const next = stopped.shift();
+    if (next) handleOf(next)?.readStart();
+    isTurnRunning = stopped.length > 0;
+    if (isTurnRunning) setImmediate(endTurn);
+  }
+
+  function stop(session: Http2Session): void {
+    const handle = handleOf(session);
+    if (handle === undefined) return;
+    handle.readStop();
+    stopped.push(session);
+  }
+
+  function create(session: Http2Session): ReadTurn {
+    let frames = 0;
+    let lastTurn = -1;
+    return {
+      received() {
+        if (!isTurnRunning) setImmediate(endTurn);
+        isTurnRunning = true;
+        if (lastTurn !== turn) frames = 0;
+        lastTurn = turn;
+        if (++frames === maxFrames) stop(session);
+      },
+    };
+  }
+
+  return {
+    of(session) {
+      const known = bySession.get(session) ?? create(session);
+      bySession.set(session, known);
+      return known;
+    },
+  };
+}
+
+/** undefined once the connection is closed. */
+function handleOf(session: Http2Session): SocketHandle | undefined {
+  if (session.destroyed) return undefined;
+  return (session.socket as unknown as { readonly _handle?: SocketHandle | null })._handle ?? undefined;
+}
