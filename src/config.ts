@@ -10,6 +10,10 @@ const table = {
   listen: address('127.0.0.1:50051', 'Where gRPC is served, host:port.'),
   'http-listen': address('127.0.0.1:8080', 'Where health checks and metrics are served over HTTP, host:port.'),
   insecure: flag('Serve other machines without any authentication; callers may name themselves (leat-user).'),
+  reflection: flag(
+    'Describe the services to tools such as buf curl and grpcurl (gRPC reflection v1 and v1alpha).',
+    true,
+  ),
   'log-level': choice('info', ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'What is logged.'),
   'drain-timeout': duration('10s', '0s', '1h', 'How long running calls may go on after SIGTERM.'),
   'max-event-size': size('256KiB', '1KiB', '768KiB', 'Largest payload of an event.'),
@@ -200,7 +204,7 @@ function text(byDefault: string, description: string): OptionKind<string> {
   return { placeholder: 'PATH', default: byDefault, description, expected: 'a text', parse: (written) => written };
 }
 
-function flag(description: string): OptionKind<boolean> {
+function flag(description: string, byDefault = false): OptionKind<boolean> {
   const values = new Map([
     ['true', true],
     ['1', true],
@@ -208,7 +212,7 @@ function flag(description: string): OptionKind<boolean> {
     ['0', false],
   ]);
   const parse = (written: string) => values.get(written);
-  return { placeholder: '', default: 'false', description, expected: 'true or false', parse };
+  return { placeholder: '', default: String(byDefault), description, expected: 'true or false', parse };
 }
 
 function choice<const T extends string>(byDefault: T, values: readonly T[], description: string): OptionKind<T> {

@@ -16,7 +16,16 @@ export function addServeCommand(program: Command, session: Session): void {
       '\nExamples:\n  $ leat serve\n  $ leat serve --data-dir /var/lib/leat --listen 0.0.0.0:50051 --insecure',
     )
     .action((_options: unknown, self: Command) => serve(session, self.opts()));
-  configOptions.map(flagOf).forEach((flag) => command.addOption(flag));
+  configOptions.flatMap(flagsOf).forEach((flag) => command.addOption(flag));
+}
+
+function flagsOf(option: ConfigOption): Option[] {
+  if (option.placeholder !== '' || option.default !== 'true') return [flagOf(option)];
+  // The hidden flag comes first: alone, `--no-…` would set the option to true where it is not given.
+  return [
+    new Option(`--${option.name} [true|false]`).hideHelp(),
+    new Option(`--no-${option.name}`, `Turns off: ${option.description} (env: ${option.env})`),
+  ];
 }
 
 function flagOf({ name, env, placeholder, default: byDefault, description }: ConfigOption): Option {

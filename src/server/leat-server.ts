@@ -13,10 +13,10 @@ import { createTimeLimit } from '../middleware/deadline.js';
 import { createCallerMiddleware } from '../middleware/caller.js';
 import { createCallInterceptor } from './call-interceptor.js';
 import { measureEventLoopDelay } from './event-loop-delay.js';
-import { createHealth } from './health.js';
+import { createHealth, type Health } from './health.js';
 import { createHttpPort } from './http-port.js';
 import { createPartialMessages } from './partial-messages.js';
-import { addReflection } from './reflection.js';
+import { createReflection } from './reflection.js';
 import type { LeatServer, ServedService } from './served-service.js';
 import { installTransportTuning, transportOptions } from './transport.js';
 
@@ -51,17 +51,18 @@ export interface Ports {
 const ABORT_GRACE_MS = 250;
 
 export function createLeatServer(deps: ServerDeps): RunningServer {
-  const { config, services, log } = deps;
+  const { config, log } = deps;
   installTransportTuning();
   const registry = new Registry();
   const records = createCallRecords([createCallLog(log), createCallMetrics(registry)]);
-  const health = createHealth(services.map(({ name }) => name));
+  const health = createHealth(deps.services.map(({ name }) => name));
+  const services = withStandardServices(deps, health);
   const windows = createWindowControl({
     minBytes: config.window,
     maxBytes: Math.max(config.maxWindow, config.window),
     budget: createWindowBudget(config.windowBudget),
   });
-  const server = createGrpcServer(deps, records, windows);
+  const server = createGrpcServer({ config, services }, records, windows);
   let ready = false;
   const http = createHttpPort({ registry, isReady: () => ready });
   const stopMeasuring = measureEventLoopDelay(registry);
@@ -70,7 +71,7 @@ export function createLeatServer(deps: ServerDeps): RunningServer {
 
   async function start() {
     try {
-      await addServices(server, services, health);
+      for (const service of services) service.addTo(server);
       const { host, port } = config.listen;
       const grpcPort = await server.listen(`${host.includes(':') ? `[${host}]` : host}:${port}`);
       const httpPort = await http.listen(config.httpListen);
@@ -111,7 +112,11 @@ export function createLeatServer(deps: ServerDeps): RunningServer {
   return { start, drain: () => (draining ??= drain()), close, registry, calls: records };
 }
 
-function createGrpcServer({ config, services }: ServerDeps, records: CallRecords, windows: WindowControl): LeatServer {
+function createGrpcServer(
+  { config, services }: Omit<ServerDeps, 'log'>,
+  records: CallRecords,
+  windows: WindowControl,
+): LeatServer {
   const interceptor = createCallInterceptor({
     records,
     partialMessages: createPartialMessages({ maxBytes: config.partialMessageBudget }),
@@ -127,17 +132,10 @@ function createGrpcServer({ config, services }: ServerDeps, records: CallRecords
     .use(createAbortGuard());
 }
 
-async function addServices(
-  server: LeatServer,
-  services: readonly ServedService[],
-  health: ReturnType<typeof createHealth>,
-) {
-  for (const service of services) service.addTo(server);
-  health.addTo(server);
-  await addReflection(
-    server,
-    services.map(({ name }) => name),
-  );
+/** Every service goes through the same codec, limits and logging, those of gRPC itself included. */
+function withStandardServices({ config, services }: ServerDeps, health: Health): readonly ServedService[] {
+  const all = [...services, health.service];
+  return config.reflection ? [...all, ...createReflection(all.map(({ name }) => name))] : all;
 }
 
 /** True if it came to an end in time. */
