@@ -9,6 +9,18 @@ const table = {
   'new-epoch': flag('Say it once after restoring a backup: readers are told that their positions are of another time.'),
   listen: address('127.0.0.1:50051', 'Where gRPC is served, host:port.'),
   'http-listen': address('127.0.0.1:8080', 'Where health checks and metrics are served over HTTP, host:port.'),
+  'http-max-connections': count(
+    256,
+    8,
+    65_536,
+    'HTTP connections at a time; beyond it a new one replaces the least useful one.',
+  ),
+  'http-timeout': duration(
+    '5s',
+    '100ms',
+    '1h',
+    'How long an HTTP client may take to send a request, and to read the response.',
+  ),
   insecure: flag('Serve other machines without any authentication; callers may name themselves (leat-user).'),
   reflection: flag(
     'Describe the services to tools such as buf curl and grpcurl (gRPC reflection v1 and v1alpha).',

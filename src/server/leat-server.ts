@@ -64,7 +64,13 @@ export function createLeatServer(deps: ServerDeps): RunningServer {
   });
   const server = createGrpcServer({ config, services }, records, windows);
   let ready = false;
-  const http = createHttpPort({ registry, isReady: () => ready });
+  const http = createHttpPort({
+    registry,
+    isReady: () => ready,
+    log,
+    maxConnections: config.httpMaxConnections,
+    timeoutMs: config.httpTimeout,
+  });
   const stopMeasuring = measureEventLoopDelay(registry);
   let draining: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
