@@ -27,6 +27,11 @@ const table = {
     true,
   ),
   'log-level': choice('info', ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'What is logged.'),
+  'log-format': choice(
+    'auto',
+    ['auto', 'json', 'text'],
+    'How the log is written; auto: text on a terminal, else JSON.',
+  ),
   'drain-timeout': duration('10s', '0s', '1h', 'How long running calls may go on after SIGTERM.'),
   'max-event-size': size('256KiB', '1KiB', '768KiB', 'Largest payload of an event.'),
   'heartbeat-interval': duration('15s', '1s', '60s', 'A quiet tail sends something at least this often, by default.'),
@@ -154,7 +159,7 @@ function readFile(file: string, problems: string[]): Readonly<Record<string, unk
     for (const name of Object.keys(stored)) if (!(name in table)) problems.push(`${file}: no option is called ${name}`);
     return stored as Record<string, unknown>;
   } catch (error) {
-    problems.push(`${file}: ${(error as Error).message}`);
+    problems.push(`${file}: ${(error as Error).message}; LEAT_CONFIG must name a file with one JSON object of options`);
     return {};
   }
 }

@@ -18,6 +18,7 @@ import { createHttpPort } from './http-port.js';
 import { createPartialMessages } from './partial-messages.js';
 import { createReflection } from './reflection.js';
 import type { LeatServer, ServedService } from './served-service.js';
+import { cannotListen, checkAddress } from './start-failure.js';
 import { installTransportTuning, transportOptions } from './transport.js';
 
 export interface ServerDeps {
@@ -79,8 +80,12 @@ export function createLeatServer(deps: ServerDeps): RunningServer {
     try {
       for (const service of services) service.addTo(server);
       const { host, port } = config.listen;
+      // What grpc-js says of a failure names neither the address nor the cause.
+      await checkAddress('listen', config.listen);
       const grpcPort = await server.listen(`${host.includes(':') ? `[${host}]` : host}:${port}`);
-      const httpPort = await http.listen(config.httpListen);
+      const httpPort = await http.listen(config.httpListen).catch((error: unknown) => {
+        throw cannotListen('http-listen', config.httpListen, error);
+      });
       ready = true;
       health.set(true);
       return { grpcPort, httpPort };
