@@ -10,8 +10,29 @@ const table = {
   'new-epoch': flag('Say it once after restoring a backup: readers are told that their positions are of another time.'),
   listen: address('127.0.0.1:50051', 'Where gRPC is served, host:port.'),
   'http-listen': address('127.0.0.1:8080', 'Where health checks and metrics are served over HTTP, host:port.'),
+  'http-max-connections': count(
+    256,
+    8,
+    65_536,
+    'HTTP connections at a time; beyond it a new one replaces the least useful one.',
+  ),
+  'http-timeout': duration(
+    '5s',
+    '100ms',
+    '1h',
+    'How long an HTTP client may take to send a request, and to read the response.',
+  ),
   insecure: flag('Serve other machines without any authentication; callers may name themselves (leat-user).'),
+  reflection: flag(
+    'Describe the services to tools such as buf curl and grpcurl (gRPC reflection v1 and v1alpha).',
+    true,
+  ),
   'log-level': choice('info', ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'What is logged.'),
+  'log-format': choice(
+    'auto',
+    ['auto', 'json', 'text'],
+    'How the log is written; auto: text on a terminal, else JSON.',
+  ),
   'drain-timeout': duration('10s', '0s', '1h', 'How long running calls may go on after SIGTERM.'),
   'max-event-size': size('256KiB', '1KiB', '768KiB', 'Largest payload of an event.'),
   'heartbeat-interval': duration('15s', '1s', '60s', 'A quiet tail sends something at least this often, by default.'),
@@ -192,7 +213,7 @@ function readFile(file: string, problems: string[]): Readonly<Record<string, unk
     for (const name of Object.keys(stored)) if (!(name in table)) problems.push(`${file}: no option is called ${name}`);
     return stored as Record<string, unknown>;
   } catch (error) {
-    problems.push(`${file}: ${(error as Error).message}`);
+    problems.push(`${file}: ${(error as Error).message}; LEAT_CONFIG must name a file with one JSON object of options`);
     return {};
   }
 }
@@ -256,7 +277,7 @@ function text(byDefault: string, description: string): OptionKind<string> {
   return { placeholder: 'PATH', default: byDefault, description, expected: 'a text', parse: (written) => written };
 }
 
-function flag(description: string): OptionKind<boolean> {
+function flag(description: string, byDefault = false): OptionKind<boolean> {
   const values = new Map([
     ['true', true],
     ['1', true],
@@ -264,7 +285,7 @@ function flag(description: string): OptionKind<boolean> {
     ['0', false],
   ]);
   const parse = (written: string) => values.get(written);
-  return { placeholder: '', default: 'false', description, expected: 'true or false', parse };
+  return { placeholder: '', default: String(byDefault), description, expected: 'true or false', parse };
 }
 
 function choice<const T extends string>(byDefault: T, values: readonly T[], description: string): OptionKind<T> {

@@ -8,7 +8,8 @@ export function addServeCommand(program: Command, session: Session): void {
     .command('serve')
     .summary('run the service')
     .description(
-      'Runs the service until SIGTERM or Ctrl-C: the first drains it, the second cuts what is left. Logs JSON lines.\n' +
+      'Runs the service until SIGTERM or Ctrl-C: the first drains it, the second cuts what is left. ' +
+        'Logs text on a terminal, JSON lines elsewhere.\n' +
         'Every option can be given as a flag, in the environment, or in a JSON file (LEAT_CONFIG), in this order.',
     )
     .addHelpText(
@@ -16,7 +17,16 @@ export function addServeCommand(program: Command, session: Session): void {
       '\nExamples:\n  $ leat serve\n  $ leat serve --data-dir /var/lib/leat --listen 0.0.0.0:50051 --insecure',
     )
     .action((_options: unknown, self: Command) => serve(session, self.opts()));
-  configOptions.map(flagOf).forEach((flag) => command.addOption(flag));
+  configOptions.flatMap(flagsOf).forEach((flag) => command.addOption(flag));
+}
+
+function flagsOf(option: ConfigOption): Option[] {
+  if (option.placeholder !== '' || option.default !== 'true') return [flagOf(option)];
+  // The hidden flag comes first: alone, `--no-…` would set the option to true where it is not given.
+  return [
+    new Option(`--${option.name} [true|false]`).hideHelp(),
+    new Option(`--no-${option.name}`, `Turns off: ${option.description} (env: ${option.env})`),
+  ];
 }
 
 function flagOf({ name, env, placeholder, default: byDefault, description }: ConfigOption): Option {
@@ -32,7 +42,7 @@ async function serve(session: Session, flags: Readonly<Record<string, unknown>>)
   const server = await import('../server/run.js').catch(explainMissing);
   session.interrupt.release();
   // Nothing waits for the threads of a store that was lost.
-  process.exit(await server.serve(config));
+  process.exit(await server.serve(config, { onFailed: (message) => session.notice(`error: ${message}`) }));
 }
 
 /** The server's packages are optional dependencies: who only calls a service needs none of them. */

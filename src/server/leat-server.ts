@@ -22,15 +22,16 @@ import type { Connection } from './connection.js';
 import { createConnections } from './connections.js';
 import { measureEventLoopDelay } from './event-loop-delay.js';
 import { createFirstMessages } from './first-message.js';
-import { createHealth } from './health.js';
+import { createHealth, type Health } from './health.js';
 import { createHttpPort } from './http-port.js';
 import { createInflateBudget } from './inflate-budget.js';
 import { createPartialMessages } from './partial-messages.js';
 import type { ReceiveControl } from './paused-buffer.js';
 import { createReadTurns } from './read-turns.js';
 import { createReceiveBudget } from './receive-budget.js';
-import { addReflection } from './reflection.js';
+import { createReflection } from './reflection.js';
 import type { LeatServer, ServedService } from './served-service.js';
+import { cannotListen, checkAddress } from './start-failure.js';
 import { installTransportTuning, transportOptions, type TransportHooks } from './transport.js';
 
 export interface ServerDeps {
@@ -64,31 +65,42 @@ export interface Ports {
 const ABORT_GRACE_MS = 250;
 
 export function createLeatServer(deps: ServerDeps): RunningServer {
-  const { config, services, log } = deps;
+  const { config, log } = deps;
   installTransportTuning();
   const registry = new Registry();
   const limitedLog = createLimitedLog(log);
   const connectionLog = createConnectionLog(limitedLog, registry);
   const records = createCallRecords([createCallLog(log, limitedLog), createCallMetrics(registry)]);
-  const health = createHealth(services.map(({ name }) => name));
+  const health = createHealth(deps.services.map(({ name }) => name));
+  const services = withStandardServices(deps, health);
   const windows = createWindowControl({
     minBytes: config.window,
     maxBytes: Math.max(config.maxWindow, config.window),
     budget: createWindowBudget(config.windowBudget),
   });
-  const server = createGrpcServer(deps, { records, windows, connectionLog });
+  const server = createGrpcServer({ ...deps, services }, { records, windows, connectionLog });
   let ready = false;
-  const http = createHttpPort({ registry, isReady: () => ready });
+  const http = createHttpPort({
+    registry,
+    isReady: () => ready,
+    log,
+    maxConnections: config.httpMaxConnections,
+    timeoutMs: config.httpTimeout,
+  });
   const stopMeasuring = measureEventLoopDelay(registry);
   let draining: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
 
   async function start() {
     try {
-      await addServices(server, services, health);
+      for (const service of services) service.addTo(server);
       const { host, port } = config.listen;
+      // What grpc-js says of a failure names neither the address nor the cause.
+      await checkAddress('listen', config.listen);
       const grpcPort = await server.listen(`${host.includes(':') ? `[${host}]` : host}:${port}`);
-      const httpPort = await http.listen(config.httpListen);
+      const httpPort = await http.listen(config.httpListen).catch((error: unknown) => {
+        throw cannotListen('http-listen', config.httpListen, error);
+      });
       ready = true;
       health.set(true);
       return { grpcPort, httpPort };
@@ -174,17 +186,10 @@ function createReceiveControl({ receiveBudget: maxBytes }: Config, log: CallLogg
   return { budget: createReceiveBudget({ maxBytes, onClosed }), turns: createReadTurns() };
 }
 
-async function addServices(
-  server: LeatServer,
-  services: readonly ServedService[],
-  health: ReturnType<typeof createHealth>,
-) {
-  for (const service of services) service.addTo(server);
-  health.addTo(server);
-  await addReflection(
-    server,
-    services.map(({ name }) => name),
-  );
+/** Every service goes through the same codec, limits and logging, those of gRPC itself included. */
+function withStandardServices({ config, services }: ServerDeps, health: Health): readonly ServedService[] {
+  const all = [...services, health.service];
+  return config.reflection ? [...all, ...createReflection(all.map(({ name }) => name))] : all;
 }
 
 /** True if it came to an end in time. */

@@ -1,4 +1,4 @@
-import { pino, type Logger } from 'pino';
+import type { Logger } from 'pino';
 import { collectDefaultMetrics } from 'prom-client';
 import type { Config } from '../config.js';
 import { ensureSystemTopics } from '../domain/topics/system-topics.js';
@@ -6,8 +6,11 @@ import { openSqliteStore } from '../store/sqlite/index.js';
 import type { Store } from '../store/store.js';
 import { openFiles, type Files } from './files.js';
 import { createLeatServer, type RunningServer } from './leat-server.js';
+import { createLog } from './log.js';
+import { findUncleanStop, markRunning } from './run-marker.js';
 import { leatServices } from './services.js';
 import { awaitSignals, type SignalSource, type StopSignals } from './signals.js';
+import { describeFailure } from './start-failure.js';
 
 /** How `serve` ended; the process's exit code. */
 export const ExitCode = {
@@ -24,8 +27,10 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 export interface ServeOptions {
   /** Default: the process. */
   readonly signals?: SignalSource;
-  /** Default: JSON lines on the standard output. */
+  /** Default: the standard output, as configured. */
   readonly log?: Logger;
+  /** Takes one line for people about why the server did not start, or did not go on. Default: only the log has it. */
+  readonly onFailed?: (message: string) => void;
 }
 
 /**
@@ -33,12 +38,17 @@ export interface ServeOptions {
  * wrong is in the log. The caller ends the process with the result, since nothing waits for a store that was lost.
  */
 export async function serve(config: Config, options: ServeOptions = {}): Promise<ExitCode> {
-  const log = options.log ?? pino({ level: config.logLevel, base: undefined });
+  const log = options.log ?? createLog(config, process.stdout, process.env);
   const stop = awaitSignals(options.signals ?? process);
   try {
     return await run(config, log, stop);
   } catch (error) {
-    log.fatal({ err: error }, `cannot go on: ${(error as Error).message}`);
+    const { message, reason } = describeFailure(error, config);
+    // A stack is for defects: what the operator can fix is one line, and on a terminal it is said once.
+    if (reason === undefined || !options.onFailed || !process.stdout.isTTY) {
+      log.fatal(reason === undefined ? { err: error } : { reason }, message);
+    }
+    options.onFailed?.(message);
     return ExitCode.FAILED;
   } finally {
     stop.end();
@@ -51,7 +61,10 @@ async function run(config: Config, log: Logger, stop: StopSignals): Promise<Exit
   lost.catch(() => undefined); // Nobody may be waiting for it yet.
   const { dataDir, newEpoch } = config;
   const onFatal = (error: unknown) => lose(new Error('the store is lost', { cause: error }));
+  const unclean = findUncleanStop(dataDir);
   const store = await openSqliteStore({ dataDir, newEpoch, onFatal });
+  if (unclean)
+    log.warn(unclean, 'the previous run did not stop cleanly: recovered its log, no acknowledged write is lost');
   try {
     const files = await openFiles({ config, store, dataDir, onFatal });
     try {
@@ -83,8 +96,11 @@ async function serveStore({ config, store, files, log }: Served, ends: Ends): Pr
   const server = createLeatServer({ config, log, services: leatServices({ config, store, files }) });
   collectDefaultMetrics({ register: server.registry });
   const ports = await server.start();
+  const markStopped = markRunning(config.dataDir);
   log.info({ ...ports, host: config.listen.host, dataDir: config.dataDir }, 'serving');
-  return untilStopped(server, ends, log);
+  const exitCode = await untilStopped(server, ends, log);
+  markStopped();
+  return exitCode;
 }
 
 async function untilStopped(server: RunningServer, { stop, lost }: Ends, log: Logger): Promise<ExitCode> {

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Status } from 'nice-grpc';
-import { HealthDefinition } from 'nice-grpc-server-health';
+import { HealthDefinition } from '../../gen/grpc/health/v1/health.js';
 import { UserServiceDefinition } from '../../gen/leat/v1/user_service.js';
 import { createUserService } from '../../src/services/user-service.js';
 import { served } from '../../src/server/served-service.js';
@@ -45,7 +45,14 @@ describe('reflection', () => {
   it('lets a Go client find the methods', async () => {
     const methods = (await bufCurl('', '--list-methods')).trim().split('\n');
     const expected = Object.values(UserServiceDefinition.methods).map(({ name }) => `${users}/${name}`);
-    expect(methods.sort()).toEqual(expected.sort());
+    const standard = [
+      'grpc.health.v1.Health/Check',
+      'grpc.health.v1.Health/List',
+      'grpc.health.v1.Health/Watch',
+      'grpc.reflection.v1.ServerReflection/ServerReflectionInfo',
+      'grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo',
+    ];
+    expect(methods.sort()).toEqual([...expected, ...standard].sort());
   });
 
   it('lets a Go client call a method by JSON', async () => {
@@ -68,7 +75,26 @@ describe('health', () => {
 
   it('of a service that is not served is NOT_FOUND', async () => {
     const call = test.client(HealthDefinition).check({ service: 'x.Y' });
-    await expect(call).rejects.toMatchObject({ code: Status.NOT_FOUND, extra: [{ reason: 'NOT_FOUND' }] });
+    await expect(call).rejects.toMatchObject({
+      code: Status.NOT_FOUND,
+      extra: [{ reason: 'SERVICE_NOT_FOUND' }, { resourceName: 'x.Y' }],
+    });
+  });
+
+  it('lists the server and every service', async () => {
+    const { statuses } = await test.client(HealthDefinition).list({});
+    expect([...statuses.keys()].sort()).toEqual(['', users]);
+    expect([...statuses.values()].map(({ status }) => status)).toEqual([1, 1]);
+  });
+
+  it('of an unknown service is SERVICE_UNKNOWN for those who watch, and the call goes on', async () => {
+    const abort = new AbortController();
+    const watch = test.client(HealthDefinition).watch({ service: 'x.Y' }, { signal: abort.signal });
+    const responses = watch[Symbol.asyncIterator]();
+    await expect(responses.next()).resolves.toMatchObject({ value: { status: 3 } });
+    abort.abort();
+    await expect(responses.next()).rejects.toThrow('aborted');
+    await test.idle();
   });
 
   it('changes for those who watch before the server drains, and is told to the end', async () => {

@@ -1,7 +1,7 @@
-import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Change, ResultsOf, Store, WriteOptions } from '../store.js';
 import { lockDirectory } from './directory-lock.js';
+import { makeDirectory } from './make-directory.js';
 import { openError } from './open-error.js';
 import { createReader } from './reader.js';
 import { startSafetyPoll } from './safety-poll.js';
@@ -31,7 +31,7 @@ export interface SqliteStoreOptions {
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   try {
-    mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
+    makeDirectory(options.dataDir);
     return openLocked(options, lockDirectory(options.dataDir));
   } catch (error) {
     throw openError(error, options.dataDir);
