@@ -51,7 +51,8 @@ async function run(config: Config, log: Logger, stop: StopSignals): Promise<Exit
   lost.catch(() => undefined); // Nobody may be waiting for it yet.
   const { dataDir, newEpoch } = config;
   const onFatal = (error: unknown) => lose(new Error('the store is lost', { cause: error }));
-  const store = await openSqliteStore({ dataDir, newEpoch, onFatal });
+  const warn = (values: object, message: string) => log.warn(values, message);
+  const store = await openSqliteStore({ dataDir, newEpoch, onFatal, warn });
   try {
     const files = await openFiles({ config, store, dataDir, onFatal });
     try {

@@ -5,7 +5,7 @@ import { lockDirectory } from './directory-lock.js';
 import { openError } from './open-error.js';
 import { createReader } from './reader.js';
 import { startSafetyPoll } from './safety-poll.js';
-import { migrate, openForReading, openForWriting } from './schema.js';
+import { migrate, openForReading, openForWriting, type Warn } from './schema.js';
 import { createWakes } from './wakes.js';
 import { createWriter } from './writer.js';
 
@@ -23,6 +23,8 @@ export interface SqliteStoreOptions {
   readonly housekeepingMs?: number;
   /** Time between looks for wake-ups that were lost. Default: 1 s. */
   readonly safetyPollMs?: number;
+  /** Takes what an operator should know. Default: nobody is told. */
+  readonly warn?: Warn;
 }
 
 /**
@@ -80,10 +82,10 @@ function open(options: SqliteStoreOptions, unlock: () => void): Store {
   };
 }
 
-function prepare(file: string, { newEpoch }: SqliteStoreOptions): string {
+function prepare(file: string, { newEpoch, warn }: SqliteStoreOptions): string {
   const db = openForWriting(file);
   try {
-    return migrate(db, { newEpoch });
+    return migrate(db, { newEpoch, warn });
   } finally {
     db.close();
   }
