@@ -54,7 +54,7 @@ async function run(config: Config, log: Logger, stop: StopSignals): Promise<Exit
   const warn = (values: object, message: string) => log.warn(values, message);
   const store = await openSqliteStore({ dataDir, newEpoch, onFatal, warn });
   try {
-    const files = await openFiles({ config, store, dataDir, onFatal });
+    const files = await openFiles({ config, store, dataDir, log, onFatal });
     try {
       return await serveStore({ config, store, files, log }, { stop, lost });
     } finally {

@@ -42,7 +42,7 @@ export interface UploadDirectory {
 const EXPIRE_AT_A_TIME = 100;
 
 export function createUploadDirectory(deps: SessionDeps): UploadDirectory {
-  const { store, bytes, limits, now } = deps;
+  const { store, cleanup, log, room, limits, now } = deps;
   // One at a time begins or ends an upload: who takes it over has waited for the last write of the one before.
   const lock = createKeyedLock();
   const live = new Map<string, UploadSession>();
@@ -55,6 +55,7 @@ export function createUploadDirectory(deps: SessionDeps): UploadDirectory {
     throwIfAborted(signal);
     const session = await startUpload(deps, start, caller, signal);
     live.set(uploadId, session);
+    // Never rejects.
     void session.closed.then(() => {
       if (live.get(uploadId) === session) live.delete(uploadId);
     });
@@ -71,7 +72,8 @@ export function createUploadDirectory(deps: SessionDeps): UploadDirectory {
 
   async function remove({ uploadId, epoch, fileId }: StoredUpload): Promise<void> {
     await store.write([{ kind: 'remove-upload', uploadId, epoch }]);
-    await bytes.remove(fileId);
+    room.release(uploadId);
+    await cleanup.remove(fileId);
   }
 
   async function cancel(uploadId: string, caller: string): Promise<void> {
@@ -113,7 +115,8 @@ export function createUploadDirectory(deps: SessionDeps): UploadDirectory {
         .catch((error: unknown) => {
           // Of the store or the disk: the next round tries again.
           if (!isDomainError(error)) throw error;
-          failures++;
+          if (failures++ === 0)
+            log.warn({ uploadId, err: error }, 'cannot remove an expired upload, trying again later');
         });
     }
     return expired.length === EXPIRE_AT_A_TIME && failures === 0;

@@ -21,6 +21,8 @@ export interface WriteBehindDeps {
   readonly size: number;
   /** Called after bytes have become durable, up to this offset; one call at a time. */
   readonly advance: (size: number) => Promise<void>;
+  /** Called when the operating system has everything up to this offset. */
+  readonly onWritten?: (size: number) => void;
   /** Called once, when writing failed: nothing more is taken. */
   readonly onFailure: (error: Error) => void;
 }
@@ -29,7 +31,8 @@ export interface WriteBehindDeps {
  * Takes the bytes of one stream in while those before are on their way to the disk, and sees to it that they become
  * durable. Who is too fast waits.
  */
-export function createWriteBehind({ writer, budget, size, advance, onFailure }: WriteBehindDeps) {
+export function createWriteBehind(deps: WriteBehindDeps) {
+  const { writer, budget, size, advance, onWritten, onFailure } = deps;
   let [received, handedOver, written, durable] = [size, size, size, size];
   let pieces: Uint8Array[] = [];
   /** What `pieces` cost, and what the writer has. */
@@ -83,6 +86,7 @@ export function createWriteBehind({ writer, budget, size, advance, onFailure }: 
       () => {
         if (!failure) written = end;
         done();
+        onWritten?.(written);
       },
       (error: unknown) => {
         fail(error);
