@@ -1,3 +1,4 @@
+import { detach } from '../../streams/detach.js';
 import { createDeadlines } from '../../streams/deadlines.js';
 import type { CursorInfo, Store } from '../../store/store.js';
 import type { Room } from './room.js';
@@ -28,7 +29,7 @@ export function markOf({ cursor, offset }: CursorInfo): { user: string; offset: 
 export function createReadMarks(store: Store) {
   const resting = new Map<string, Mark>();
   const rests = createDeadlines<Mark>((mark) => {
-    if (mark.offset > mark.writtenOffset) void write(mark);
+    if (mark.offset > mark.writtenOffset) detach(write(mark));
     else resting.delete(mark.key);
   });
 
@@ -81,7 +82,7 @@ export function createReadMarks(store: Store) {
       if (mark) return void Object.assign(mark, { offset, report });
       const begun = { key, room, user, offset, writtenOffset: before, report };
       resting.set(key, begun);
-      void write(begun);
+      detach(write(begun));
     },
 
     /** Writes now what waits: the user is leaving. Resolves when it is durable. */

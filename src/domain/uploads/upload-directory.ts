@@ -2,6 +2,7 @@ import { throwIfAborted } from 'abort-controller-x';
 import type { Blob } from '../../../gen/leat/v1/blob.js';
 import type { Upload } from '../../../gen/leat/v1/upload_service.js';
 import type { StoredUpload } from '../../store/files.js';
+import { detach } from '../../streams/detach.js';
 import { decodeBlob } from '../blobs/blob-record.js';
 import { isDomainError } from '../errors.js';
 import { createKeyedLock } from '../keyed-lock.js';
@@ -55,10 +56,11 @@ export function createUploadDirectory(deps: SessionDeps): UploadDirectory {
     throwIfAborted(signal);
     const session = await startUpload(deps, start, caller, signal);
     live.set(uploadId, session);
-    // Never rejects.
-    void session.closed.then(() => {
-      if (live.get(uploadId) === session) live.delete(uploadId);
-    });
+    detach(
+      session.closed.then(() => {
+        if (live.get(uploadId) === session) live.delete(uploadId);
+      }),
+    );
     // The call has gone while it was opened: nobody else would close it.
     if (signal.aborted) await session.close();
     return session;

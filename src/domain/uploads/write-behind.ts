@@ -1,5 +1,6 @@
 import { execute } from 'abort-controller-x';
 import type { ByteWriter } from '../../store/byte-store.js';
+import { detach } from '../../streams/detach.js';
 import type { ByteBudget } from './byte-budget.js';
 
 /** What is collected before it is written. */
@@ -82,16 +83,18 @@ export function createWriteBehind(deps: WriteBehindDeps) {
       budget.give(cost);
       changed();
     };
-    writer.write(batch).then(
-      () => {
-        if (!failure) written = end;
-        done();
-        onWritten?.(written);
-      },
-      (error: unknown) => {
-        fail(error);
-        done();
-      },
+    detach(
+      writer.write(batch).then(
+        () => {
+          if (!failure) written = end;
+          done();
+          onWritten?.(written);
+        },
+        (error: unknown) => {
+          fail(error);
+          done();
+        },
+      ),
     );
     if (handedOver - durable >= SYNC_BYTES) persistSoon();
   }

@@ -54,14 +54,15 @@ function open(options: SqliteStoreOptions, unlock: () => void): Store {
   const epoch = prepare(file, options);
   const wakes = createWakes();
   const db = openForReading(file);
+  const { onFatal = rethrow, warn = () => undefined } = options;
   const writer = createWriter(
     { file, housekeepingMs: options.housekeepingMs ?? 10_000 },
     {
       onGrown: (topics) => topics.forEach((topic) => wakes.wake(topic)),
-      onFatal: options.onFatal ?? rethrow,
+      onFatal,
     },
   );
-  const stopPoll = startSafetyPoll(db, wakes, options.safetyPollMs ?? 1000);
+  const stopPoll = startSafetyPoll(db, wakes, { intervalMs: options.safetyPollMs ?? 1000, warn, onFatal });
   let closing: Promise<void> | undefined;
 
   async function close(): Promise<void> {
