@@ -64,6 +64,12 @@ const table = {
   'max-upload-size': size('64GiB', '1MiB', '1024TiB', 'Largest file that can be uploaded.'),
   'max-open-uploads': count(1_000, 1, 1_000_000, 'Uploads of one caller that are not finished.'),
   'upload-max-idle': duration('7d', '1s', '3650d', 'An upload to which nothing comes for so long is thrown away.'),
+  'upload-reservation-idle': duration(
+    '1m',
+    '0s',
+    '365d',
+    'Disk space that an upload announced stays reserved for it until no byte came for this time.',
+  ),
   'min-free-disk': size('256MiB', '0B', '1024TiB', 'What uploads leave free on the disk.'),
   'max-unary-duration': duration('30s', '100ms', '1h', 'A call with one answer is ended after this time.'),
   'first-message-timeout': duration('10s', '100ms', '1h', 'A call whose client sends no message ends after this time.'),

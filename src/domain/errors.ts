@@ -55,8 +55,11 @@ export interface ErrorOptions {
   readonly violations?: readonly FieldViolation[];
   /** What is missing or exists: `{type: 'leat.v1.User', name: 'ada'}`. */
   readonly resource?: { readonly type: string; readonly name: string };
-  /** When to try again, in milliseconds. Default: 1,000 for `exhausted` and `unavailable`, none for the others. */
-  readonly retryAfterMs?: number;
+  /**
+   * When to try again, in milliseconds; null: trying again will not help. Default: 1,000 for `exhausted` and
+   * `unavailable`, none for the others.
+   */
+  readonly retryAfterMs?: number | null;
   /** A message that goes with the error as a further google.rpc.Status detail. */
   readonly detail?: { readonly typeName: string; readonly value: Uint8Array };
   readonly cause?: unknown;
@@ -88,6 +91,7 @@ const RETRY_AFTER_MS = 1_000;
 /** When to try again, in milliseconds; undefined: trying again will not help. */
 export function retryAfterMsOf({ kind, options }: DomainError): number | undefined {
   const isPassing = kind === 'exhausted' || kind === 'unavailable';
+  if (options.retryAfterMs === null) return undefined;
   return options.retryAfterMs ?? (isPassing ? RETRY_AFTER_MS : undefined);
 }
 

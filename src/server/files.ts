@@ -1,7 +1,11 @@
 import type { Config } from '../config.js';
 import { createBlobDirectory, type BlobDirectory } from '../domain/blobs/blob-directory.js';
+import { createFileCleanup } from '../domain/file-cleanup.js';
+import { type Log, silentLog } from '../domain/log.js';
 import { repairFiles } from '../domain/repair-files.js';
 import { createByteBudget } from '../domain/uploads/byte-budget.js';
+import { createDiskRoom } from '../domain/uploads/disk-room.js';
+import { restoreReservations } from '../domain/uploads/restore-reservations.js';
 import { createUploadDirectory, type UploadDirectory } from '../domain/uploads/upload-directory.js';
 import type { ByteStore } from '../store/byte-store.js';
 import { type FileByteStoreOptions, openFileByteStore } from '../store/bytes/index.js';
@@ -20,6 +24,8 @@ export interface Files {
 export interface FilesDeps extends FileByteStoreOptions {
   readonly config: Config;
   readonly store: Store;
+  /** Default: reports nothing. */
+  readonly log?: Log;
   /** Default: plain files. */
   readonly openBytes?: (options: FileByteStoreOptions) => Promise<ByteStore>;
 }
@@ -29,36 +35,40 @@ const BUDGET_BYTES = 32 * 1024 * 1024;
 
 /** Opens the files of a data directory whose store is open, and repairs what a crash left. */
 export async function openFiles(deps: FilesDeps): Promise<Files> {
-  const { config, store, openBytes = openFileByteStore, ...options } = deps;
+  const { config, store, log = silentLog, openBytes = openFileByteStore, ...options } = deps;
   const bytes = await openBytes(options);
-  try {
-    await repairFiles(store, bytes);
-  } catch (error) {
-    await bytes.close();
-    throw error;
-  }
+  const cleanup = createFileCleanup({ bytes, log });
   const limits = {
     maxBytes: config.maxUploadSize,
     maxOpen: config.maxOpenUploads,
     maxIdleMs: config.uploadMaxIdle,
-    minFreeBytes: config.minFreeDisk,
   };
-  const uploads = createUploadDirectory({
-    store,
-    bytes,
-    limits,
-    budget: createByteBudget(BUDGET_BYTES),
-    now: Date.now,
-  });
-  const stopExpiry = startExpiry(uploads, limits.maxIdleMs);
+  const maxIdleMs = config.uploadReservationIdle;
+  const room = createDiskRoom({ bytes, minFreeBytes: config.minFreeDisk, maxIdleMs, now: Date.now });
+  try {
+    await repairFiles({ store, bytes, cleanup, log });
+    await restoreReservations(store, room, { uploadMaxIdleMs: limits.maxIdleMs, maxIdleMs, nowMs: Date.now() });
+  } catch (error) {
+    await cleanup.close();
+    await bytes.close();
+    throw error;
+  }
+  const budget = createByteBudget(BUDGET_BYTES);
+  const uploads = createUploadDirectory({ store, bytes, cleanup, log, limits, budget, room, now: Date.now });
+  const stopExpiry = startExpiry(uploads, { maxIdleMs: limits.maxIdleMs, log, onFatal: options.onFatal ?? rethrow });
   return {
     uploads,
-    blobs: createBlobDirectory({ store, bytes }),
+    blobs: createBlobDirectory({ store, bytes, cleanup }),
     bytes,
     async close() {
       await stopExpiry();
       await uploads.close();
+      await cleanup.close();
       await bytes.close();
     },
   };
+}
+
+function rethrow(error: unknown): void {
+  throw error;
 }

@@ -4,6 +4,7 @@ import type { Config } from '../config.js';
 import { ensureSystemTopics } from '../domain/topics/system-topics.js';
 import { openSqliteStore } from '../store/sqlite/index.js';
 import type { Store } from '../store/store.js';
+import { catchCrashes, type CrashSource } from './crashes.js';
 import { openFiles, type Files } from './files.js';
 import { createLeatServer, type RunningServer } from './leat-server.js';
 import { createLog } from './log.js';
@@ -16,7 +17,7 @@ import { describeFailure } from './start-failure.js';
 export const ExitCode = {
   /** Asked to stop, and stopped. */
   STOPPED: 0,
-  /** Could not start (an address is taken, the data directory cannot be used), or lost its store. */
+  /** Could not start (an address is taken, the data directory cannot be used), lost its store, or met a defect. */
   FAILED: 1,
   /** Asked to stop twice: calls were cut. */
   FORCED: 3,
@@ -27,6 +28,8 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 export interface ServeOptions {
   /** Default: the process. */
   readonly signals?: SignalSource;
+  /** Where errors come from that nobody handled. Default: the process. */
+  readonly crashes?: CrashSource;
   /** Default: the standard output, as configured. */
   readonly log?: Logger;
   /** Takes one line for people about why the server did not start, or did not go on. Default: only the log has it. */
@@ -40,8 +43,10 @@ export interface ServeOptions {
 export async function serve(config: Config, options: ServeOptions = {}): Promise<ExitCode> {
   const log = options.log ?? createLog(config, process.stdout, process.env);
   const stop = awaitSignals(options.signals ?? process);
+  const fatal = createFatalPath();
+  const endCatching = catchCrashes(options.crashes ?? process, (error) => fatal.take('unexpected error', error));
   try {
-    return await run(config, log, stop);
+    return await run(config, log, { stop, lost: fatal.taken }, (error) => fatal.take('the store is lost', error));
   } catch (error) {
     const { message, reason } = describeFailure(error, config);
     // A stack is for defects: what the operator can fix is one line, and on a terminal it is said once.
@@ -51,29 +56,43 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
     options.onFailed?.(message);
     return ExitCode.FAILED;
   } finally {
+    endCatching();
     stop.end();
   }
 }
 
-async function run(config: Config, log: Logger, stop: StopSignals): Promise<ExitCode> {
-  let lose: (error: Error) => void = () => undefined;
-  const lost = new Promise<never>((_, reject) => (lose = reject));
-  lost.catch(() => undefined); // Nobody may be waiting for it yet.
+/** The one way on which the server ends by itself: the first error counts, later ones follow from it. */
+function createFatalPath() {
+  let reject: (error: Error) => void = () => undefined;
+  const taken = new Promise<never>((_, fail) => (reject = fail));
+  taken.catch(() => undefined); // Nobody may be waiting for it yet.
+  return {
+    /** Rejects when the path is taken. */
+    taken,
+    take(what: string, cause: unknown): void {
+      const detail = cause instanceof Error ? cause.message : String(cause);
+      reject(new Error(`${what}: ${detail}`, { cause }));
+    },
+  };
+}
+
+async function run(config: Config, log: Logger, ends: Ends, onFatal: (error: unknown) => void): Promise<ExitCode> {
   const { dataDir, newEpoch } = config;
-  const onFatal = (error: unknown) => lose(new Error('the store is lost', { cause: error }));
+  const lost = ends.lost.catch(() => undefined);
+  const warn = (values: object, message: string) => log.warn(values, message);
   const unclean = findUncleanStop(dataDir);
-  const store = await openSqliteStore({ dataDir, newEpoch, onFatal });
+  const store = await openSqliteStore({ dataDir, newEpoch, onFatal, warn });
   if (unclean)
     log.warn(unclean, 'the previous run did not stop cleanly: recovered its log, no acknowledged write is lost');
   try {
-    const files = await openFiles({ config, store, dataDir, onFatal });
+    const files = await openFiles({ config, store, dataDir, log, onFatal });
     try {
-      return await serveStore({ config, store, files, log }, { stop, lost });
+      return await serveStore({ config, store, files, log }, ends);
     } finally {
-      await files.close();
+      await Promise.race([files.close(), lost]);
     }
   } finally {
-    await Promise.race([store.close(), lost.catch(() => undefined)]);
+    await Promise.race([store.close(), lost]);
   }
 }
 
@@ -87,7 +106,7 @@ interface Served {
 /** What ends the serving. */
 interface Ends {
   readonly stop: StopSignals;
-  /** Rejects if the store is lost. */
+  /** Rejects if the store is lost, or on an error that nobody handled. */
   readonly lost: Promise<never>;
 }
 
@@ -113,7 +132,7 @@ async function untilStopped(server: RunningServer, { stop, lost }: Ends, log: Lo
   }
   log.info('draining: running calls end, new ones are refused; a second signal cuts them');
   const drained = server.drain().then(() => ExitCode.STOPPED);
-  const exitCode = await Promise.race([drained, stop.second.then(() => ExitCode.FORCED)]);
+  const exitCode = await Promise.race([drained, stop.second.then(() => ExitCode.FORCED), lost]);
   await server.close();
   log.info(exitCode === ExitCode.FORCED ? 'stopped at once' : 'stopped');
   return exitCode;

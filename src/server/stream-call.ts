@@ -98,7 +98,7 @@ export class StreamCall extends ServerInterceptingCall implements Listener, Dire
     try {
       const request = decodeRequest(this.method.codec, message, record);
       const working = this.handler?.receive(request as never);
-      if (working) working.then(this.readOn.bind(this), this.fail.bind(this));
+      if (working) working.then(this.readOn.bind(this)).catch(this.fail.bind(this));
       else this.readOn();
     } catch (error) {
       this.fail(error);
@@ -109,7 +109,7 @@ export class StreamCall extends ServerInterceptingCall implements Listener, Dire
     this.sent?.();
     holdHalfClose(() => {
       if (!this.isOver && !refusesPartialMessage(this.call, this.bound))
-        this.handler?.finish().then(this.end.bind(this), this.fail.bind(this));
+        this.handler?.finish().then(this.end.bind(this)).catch(this.fail.bind(this));
     });
   }
 

@@ -9,6 +9,7 @@ import { REQUEST_ID_HEADER, requestIdOf } from '../middleware/request-id.js';
 import type { BoundCall } from './bound-partial-message.js';
 import { refusesMetadata, refusesPartialMessage, type Refusable } from './refusals.js';
 import { UnaryContext } from './unary-context.js';
+import { detach } from '../streams/detach.js';
 import { withDetails } from './wire-status.js';
 
 type NextCall = Parameters<ServerInterceptor>[1];
@@ -70,8 +71,7 @@ export class UnaryCall extends ServerInterceptingCall implements Listener {
   onReceiveHalfClose(): void {
     if (refusesPartialMessage(this.call, this.bound)) return;
     if (this.request === undefined) return this.refuse('Received no request message');
-    // Never rejects.
-    void this.answer(this.metadata ?? new Metadata());
+    detach(this.answer(this.metadata ?? new Metadata()));
   }
 
   onCancel(): void {

@@ -41,6 +41,8 @@ export interface FileLookups {
   listUploads(query: { author: string; after: string; limit: number }): Promise<readonly StoredUpload[]>;
   /** Uploads whose time has come, those first that are overdue the longest. */
   expiredUploads(query: { nowMs: number; limit: number }): Promise<readonly StoredUpload[]>;
+  /** Uploads that expire after a time, those first that expire last. */
+  activeUploads(query: { expireAfterMs: number; limit: number }): Promise<readonly StoredUpload[]>;
   blob(blobId: string): Promise<StoredBlob | undefined>;
   /** As in ByteDigest, of the blob that has this file; undefined if there is none. */
   blobChecksums(fileId: string): Promise<Uint8Array | undefined>;

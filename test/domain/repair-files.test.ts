@@ -2,6 +2,8 @@ import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { encodeEventRun } from '../../src/store/encoding/event-run.js';
+import { createFileCleanup } from '../../src/domain/file-cleanup.js';
+import { silentLog } from '../../src/domain/log.js';
 import { repairFiles } from '../../src/domain/repair-files.js';
 import { openFileByteStore } from '../../src/store/bytes/index.js';
 import { openTemporaryStore } from '../support/temporary-store.js';
@@ -32,7 +34,7 @@ describe('after a crash', () => {
     const sizes = { 'file-of-begun': 10, 'file-of-half': 100, 'file-of-whole': 50, orphan: 7 };
     for (const [name, size] of Object.entries(sizes)) writeFileSync(path.join(folder, name), Buffer.alloc(size));
     mkdirSync(path.join(folder, 'lost+found'));
-    await repairFiles(store, bytes);
+    await repairFiles({ store, bytes, cleanup: createFileCleanup({ bytes, log: silentLog }), log: silentLog });
     const left = readdirSync(folder)
       .filter((name) => name !== 'lost+found')
       .map((name) => [name, statSync(path.join(folder, name)).size]);
@@ -46,7 +48,9 @@ describe('after a crash', () => {
     const bytes = await openFileByteStore({ dataDir });
     const file = path.join(dataDir, 'files', 'precious');
     writeFileSync(file, Buffer.alloc(7));
-    await expect(repairFiles(store, bytes)).rejects.toMatchObject({ reason: 'STORE_MISSING' });
+    await expect(
+      repairFiles({ store, bytes, cleanup: createFileCleanup({ bytes, log: silentLog }), log: silentLog }),
+    ).rejects.toMatchObject({ reason: 'STORE_MISSING' });
     expect(statSync(file).size).toBe(7);
     await bytes.close();
   });

@@ -6,11 +6,11 @@ import { User } from '../../gen/leat/v1/user_service.js';
 import { userChanged, userDeleted } from '../../src/domain/users/user-events.js';
 import { applyUserPatch, readUserPatch } from '../../src/domain/users/user-mask.js';
 import { creationDigest, type UserFields } from '../../src/domain/users/user-record.js';
-import { emailKeyOf } from '../../src/domain/users/user-rules.js';
 import { readCreateUser, readGetUser, readUpdateUser } from '../../src/domain/users/user-requests.js';
 import { createViolations } from '../../src/domain/validation/violations.js';
+import { emailKeyOf } from '../../src/store/encoding/email-key.js';
 import type { EventRun } from '../../src/store/encoding/event-run.js';
-import { violatedBy } from '../support/thrown-by.js';
+import { thrownBy, violatedBy } from '../support/thrown-by.js';
 
 const keys = fc.constantFrom<string>('a', 'b', 'c.d', '__proto__');
 const attributes = fc
@@ -51,10 +51,86 @@ describe('the comparable form of an email', () => {
     expect(emailKeyOf('ada@x')).not.toBe(emailKeyOf('adb@x'));
   });
 
+  it('is one for every spelling that full case folding makes equal', () => {
+    for (const [one, other] of [
+      ['ΓΙΩΡΓΟΣ.Π@x.gr', 'γιωργος.π@x.gr'],
+      ['ΓΙΏΡΓΟΣ.Π@x.gr', 'γιώργοσ.π@x.gr'],
+      ['ΟΔΥΣΣΕΥΣ@x.gr', 'οδυσσευς@x.gr'],
+      ['STRASSE@x.de', 'straße@x.de'],
+      ['STRAẞE@x.de', 'strasse@x.de'],
+      ['ﬁnn@x', 'FINN@x'],
+      ['\u212aelvin@x', 'kelvin@x'],
+      ['ᾳ@x', 'ΑΙ@x'],
+      ['ԵՒ@x', 'և@x'],
+    ] as const) {
+      expect([one, emailKeyOf(one)]).toEqual([one, emailKeyOf(other)]);
+    }
+  });
+
+  it('keeps letters apart that are different ones, such as the i without a dot', () => {
+    for (const [one, other] of [
+      ['ıpek@x', 'ipek@x'],
+      ['İpek@x', 'ipek@x'],
+      ['ö@x', 'o@x'],
+    ] as const) {
+      expect(emailKeyOf(one)).not.toBe(emailKeyOf(other));
+    }
+    expect(emailKeyOf('İpek@x')).toBe(emailKeyOf('i\u0307pek@x'));
+  });
+
   it('is its own comparable form', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), (s) => expect(emailKeyOf(emailKeyOf(s))).toBe(emailKeyOf(s))),
     );
+  });
+});
+
+describe('an email that no address can be', () => {
+  const violationsOf = (act: () => unknown) => thrownBy(act).options.violations;
+
+  it.each([
+    ['', 'must have exactly one "@" outside a quoted local part'],
+    [' ', 'must have exactly one "@" outside a quoted local part'],
+    ['ada', 'must have exactly one "@" outside a quoted local part'],
+    ['a@b@c', 'must have exactly one "@" outside a quoted local part'],
+    ['"a@b', 'must have exactly one "@" outside a quoted local part'],
+    ['"a"@b@c', 'must have exactly one "@" outside a quoted local part'],
+    ['@', 'must have a local part before the "@"'],
+    ['@x', 'must have a local part before the "@"'],
+    ['""@x', 'must have a local part before the "@"'],
+    ['x@', 'must have a domain after the "@"'],
+    [' @ ', 'must not contain spaces outside a quoted local part'],
+    [' a@x', 'must not contain spaces outside a quoted local part'],
+    ['a b@x', 'must not contain spaces outside a quoted local part'],
+    ['a@x ', 'must not contain spaces in the domain'],
+    ['a@ ', 'must not contain spaces in the domain'],
+    ['a@.', 'must have a domain without empty labels'],
+    ['a@x..y', 'must have a domain without empty labels'],
+    ['a\u0000@x', 'must not contain control characters, line breaks or invisible characters'],
+    ['a@x\n', 'must not contain control characters, line breaks or invisible characters'],
+    ['a\t@x', 'must not contain control characters, line breaks or invisible characters'],
+    ['a\u00a0@x', 'must not contain control characters, line breaks or invisible characters'],
+    ['a\u200b@x', 'must not contain control characters, line breaks or invisible characters'],
+    ['a\u202e@x', 'must not contain control characters, line breaks or invisible characters'],
+    [`${'a'.repeat(253)}@x`, 'must have at most 254 characters'],
+  ])('is refused with what is wrong with it: %j', (email, description) => {
+    const lookUp = () => readGetUser({ key: { $case: 'email', value: email } });
+    expect(violationsOf(lookUp)).toEqual([{ field: 'email', description }]);
+    if (email === '') return; // Creates a user without one.
+    const create = () => readCreateUser({ user: User.create({ name: 'n', email }) });
+    expect(violationsOf(create)).toEqual([{ field: 'user.email', description }]);
+  });
+
+  it.each([
+    'ada@x',
+    'ada@[127.0.0.1]',
+    '"a@b c"@x.org',
+    '"a\\"@"@x',
+    'γιώργος@παράδειγμα.gr',
+    'a+b@x-y.co',
+    '\u{20000}@x',
+  ])('is not any of those that are unusual: %s', (email) => {
+    expect(readGetUser({ key: { $case: 'email', value: email } })).toEqual({ $case: 'email', value: email });
   });
 });
 

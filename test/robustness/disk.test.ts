@@ -5,18 +5,14 @@ import type { EventRecord } from '../../gen/leat/v1/event.js';
 import type { LeatClient } from '../../src/client/index.js';
 import { type CallError, readCallError } from '../support/call-error.js';
 import { spawnServer, type ChildServer } from '../support/child-server.js';
+import { itUnless } from '../support/it-unless.js';
 import { mountExt4, mountTmpfs, whyNoMount } from '../support/mounts.js';
 import { makeTempDir } from '../support/temp-dir.js';
-import { chunkFrames, finishFrame, startFrame } from '../support/uploads.js';
+import { until } from '../support/until.js';
+import { chunkFrames, finishFrame, openUpload, startFrame } from '../support/uploads.js';
 
 const TOPIC = 'disk';
 const MIB = 1024 * 1024;
-
-/** The test, or if there is a reason why it cannot run here, its name with the reason in the list of what was skipped. */
-function itUnless(reason: string | undefined, name: string, test: () => Promise<void>): void {
-  if (reason === undefined) it(name, test);
-  else it.skip(`${name} (${reason})`, test);
-}
 
 const noTmpfs = await whyNoMount(() => mountTmpfs(MIB));
 const noExt4 = await whyNoMount(mountExt4);
@@ -124,7 +120,14 @@ async function sendFile({ uploads }: LeatClient, uploadId: string, content: Buff
   );
 }
 
+async function committedSize({ uploads }: LeatClient, uploadId: string): Promise<number> {
+  const { upload } = await uploads.getUpload({ uploadId }).catch(() => ({ upload: undefined }));
+  return Number(upload?.committedSize ?? -1);
+}
+
 const diskFull = { code: 8, reason: 'DISK_FULL', retryAfterMs: 5_000 };
+/** Of uploads: waiting alone makes no room. */
+const noRoom = { code: 8, reason: 'DISK_FULL', retryAfterMs: undefined };
 const readOnly = { code: 14, reason: 'STORE_READ_ONLY', retryAfterMs: 5_000 };
 
 describe('a full disk', () => {
@@ -147,7 +150,7 @@ describe('a full disk', () => {
     await sendFile(client, 'file', content.subarray(0, 10 * MIB), false);
     const giveBack = mount.fill();
     const refused = await sendFile(client, 'file', content, true).then(() => undefined, readCallError);
-    expect(refused).toMatchObject(diskFull);
+    expect(refused).toMatchObject(noRoom);
     giveBack();
     const { upload } = await client.uploads.getUpload({ uploadId: 'file' });
     expect(Number(upload?.committedSize)).toBeGreaterThanOrEqual(10 * MIB);
@@ -167,9 +170,9 @@ describe('a full disk', () => {
         yield startFrame('announced', { size });
       })(),
     );
-    expect(await announced.then(() => undefined, readCallError)).toMatchObject(diskFull);
+    expect(await announced.then(() => undefined, readCallError)).toMatchObject(noRoom);
     const refused = await sendFile(client, 'file', content, true).then(() => undefined, readCallError);
-    expect(refused).toMatchObject(diskFull);
+    expect(refused).toMatchObject(noRoom);
     const { upload } = await client.uploads.getUpload({ uploadId: 'file' });
     expect(Number(upload?.committedSize)).toBeGreaterThan(0);
     await client.events.publishEvent({ topic: TOPIC, event: text('still', 10) });
@@ -177,6 +180,48 @@ describe('a full disk', () => {
     const small = content.subarray(0, MIB);
     expect(await sendFile(client, 'small', small, true)).toMatchObject({ blob: { size: BigInt(MIB) } });
   });
+
+  itUnless(
+    noTmpfs,
+    'is not reached by uploads that fit singly and not together: the later one is refused at its start',
+    async () => {
+      await using mount = await mountTmpfs(48 * MIB);
+      const flags = { 'data-dir': mount.path, 'min-free-disk': '4MiB' };
+      const content = randomBytes(24 * MIB);
+      const size = BigInt(content.length);
+      const startOf = (uploadId: string) =>
+        async function* () {
+          yield startFrame(uploadId, { size });
+        };
+      {
+        await using server = spawnServer(flags);
+        const client = await server.connect();
+        const first = openUpload(client);
+        first.send(startFrame('first', { size }), ...chunkFrames(content.subarray(0, MIB)));
+        await until(async () => (await committedSize(client, 'first')) === MIB);
+        const failure = await client.uploads.uploadChunks(startOf('second')()).then(() => undefined, readCallError);
+        expect(failure).toMatchObject({ ...noRoom, metadata: { needed_bytes: `${size}` } });
+        expect(Number(failure?.metadata.available_bytes)).toBeGreaterThan(10 * MIB);
+        expect(Number(failure?.metadata.available_bytes)).toBeLessThan(24 * MIB);
+        // One that says nothing of its size cannot take what is reserved either.
+        const unannounced = await sendFile(client, 'third', randomBytes(40 * MIB), true).then(
+          () => undefined,
+          readCallError,
+        );
+        expect(unannounced).toMatchObject(noRoom);
+        await client.uploads.cancelUpload({ uploadId: 'third' });
+      }
+      // The reservation outlives the server, and its upload can use it.
+      await using again = spawnServer(flags);
+      const client = await again.connect();
+      const refused = await client.uploads.uploadChunks(startOf('second')()).then(() => undefined, readCallError);
+      expect(refused).toMatchObject({ ...noRoom, metadata: { needed_bytes: `${size}` } });
+      await client.uploads.cancelUpload({ uploadId: 'first' });
+      const second = openUpload(client);
+      second.send(startFrame('second', { size }), ...chunkFrames(content), finishFrame(content));
+      expect((await second.answer).blob?.size).toBe(size);
+    },
+  );
 
   it('is what a limit on the size of files looks like, too', async () => {
     await using dir = await makeTempDir();

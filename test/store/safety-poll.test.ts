@@ -19,6 +19,8 @@ async function openPolled() {
   const db = openForReading(file);
   const wakes = createWakes();
   let looks = 0;
+  const warnings: string[] = [];
+  const fatal: unknown[] = [];
   const counted = {
     ...wakes,
     topics: () => {
@@ -26,11 +28,17 @@ async function openPolled() {
       return wakes.topics();
     },
   };
-  const stop = startSafetyPoll(db, counted, 5);
+  const stop = startSafetyPoll(db, counted, {
+    intervalMs: 5,
+    warn: (_values, message) => warnings.push(message),
+    onFatal: (error) => fatal.push(error),
+  });
   return {
     store,
     file,
     wakes,
+    warnings,
+    fatal,
     /** How often the poll looked at heads. */
     looks: () => looks,
     /** Resolves at the next wake-up. */
@@ -85,5 +93,17 @@ describe('the safety poll', () => {
     other.close();
     await appendEvents(polled.store, 'grows', 1);
     await again;
+    expect(polled.warnings).toEqual(['cannot look for new events, trying again']);
+    expect(polled.fatal).toEqual([]);
+  });
+
+  it('hands an error that nobody expected to the fatal path', async () => {
+    await using polled = await openPolled();
+    const error = new TypeError('a reader is broken');
+    polled.wakes.on('grows', () => {
+      throw error;
+    });
+    await until(() => polled.fatal.length > 0);
+    expect(polled.fatal).toEqual([error]);
   });
 });

@@ -4,6 +4,7 @@ import type { ByteStore } from '../../store/byte-store.js';
 import type { StoredBlob } from '../../store/files.js';
 import type { Store } from '../../store/store.js';
 import { isDomainError } from '../errors.js';
+import type { FileCleanup } from '../file-cleanup.js';
 import { linkSignal } from '../linked-signal.js';
 import { BLOBS_TOPIC } from '../topics/system-topics.js';
 import type { FilesPage } from '../uploads/upload-requests.js';
@@ -34,7 +35,13 @@ export interface BlobDirectory {
   remove(removal: BlobRemoval, call: Call): Promise<number>;
 }
 
-export function createBlobDirectory({ store, bytes }: { store: Store; bytes: ByteStore }): BlobDirectory {
+export interface BlobDirectoryDeps {
+  readonly store: Store;
+  readonly bytes: ByteStore;
+  readonly cleanup: FileCleanup;
+}
+
+export function createBlobDirectory({ store, bytes, cleanup }: BlobDirectoryDeps): BlobDirectory {
   /** Who reads which file, to be told when it goes. */
   const readers = new Map<string, Set<(reason: Error) => void>>();
   let downloads = 0;
@@ -91,7 +98,7 @@ export function createBlobDirectory({ store, bytes }: { store: Store; bytes: Byt
     const announced = { topic: BLOBS_TOPIC, author: caller, event: blobDeleted(blobId) };
     const [removed] = await store.write([{ kind: 'remove-blob', blobId, expectedRevision, ...announced }]);
     for (const tell of readers.get(fileId) ?? []) tell(blobIsDeleted(blobId));
-    await bytes.remove(fileId);
+    await cleanup.remove(fileId);
     return removed.revision;
   }
 

@@ -1,3 +1,4 @@
+import { detach } from '../../streams/detach.js';
 import { createDeadlines } from '../../streams/deadlines.js';
 import type { CursorInfo, Store } from '../../store/store.js';
 import type { Room } from './room.js';
@@ -34,7 +35,7 @@ export function markOf({ cursor, offset }: CursorInfo): { user: string; offset: 
 export function createReadMarks(store: Store) {
   const resting = new Map<string, Mark>();
   const rests = createDeadlines<Mark>((mark) => {
-    if (isPending(mark)) void write(mark);
+    if (isPending(mark)) detach(write(mark));
     else if (mark.writing) rests.set(mark, REST_MS);
     else resting.delete(mark.key);
   });
@@ -98,7 +99,7 @@ export function createReadMarks(store: Store) {
       if (mark) return void Object.assign(mark, { room, offset, report });
       const begun = { key, room, user, offset, writtenOffset: before, writing: undefined, report };
       resting.set(key, begun);
-      void write(begun);
+      detach(write(begun));
     },
 
     /** Writes now what waits: the user is leaving. Resolves when it is durable. */

@@ -3,7 +3,7 @@ import type { StoredBlob, StoredUpload } from '../../store/files.js';
 import { decodeBlob } from '../blobs/blob-record.js';
 import { isDomainError } from '../errors.js';
 import { createFinishedSession, isStartOf } from './finished-session.js';
-import { diskTooFull, uploadDiffers, uploadTooLarge } from './upload-errors.js';
+import { ofUpload, uploadDiffers, uploadTooLarge } from './upload-errors.js';
 import { decodeStart, differenceOf, encodeStart } from './upload-record.js';
 import type { Start } from './upload-requests.js';
 import { createUploadSession, type SessionDeps, type UploadSession } from './upload-session.js';
@@ -28,11 +28,12 @@ export async function startUpload(
     if (blob) return openFinished(deps, blob, start, caller, signal);
     const known = await store.upload(start.uploadId);
     checkSameStart(known, start, caller);
-    await checkRoom(deps, start, known);
+    await reserveRoom(deps, start, known);
     try {
       const upload = await claim(deps, start, caller, known?.epoch ?? 0);
       return createUploadSession(deps, upload, await bytes.openWriter(upload.fileId, upload.committedSize), signal);
     } catch (error) {
+      deps.room.release(start.uploadId);
       const isOvertaken = isDomainError(error) && ['UPLOAD_FENCED', 'BLOB_EXISTS'].includes(error.reason);
       if (!isOvertaken || attempt === MAX_ATTEMPTS) throw error;
     }
@@ -41,7 +42,7 @@ export async function startUpload(
 
 async function claim({ store, limits, now }: SessionDeps, start: Start, author: string, expectedEpoch: number) {
   const { uploadId } = start;
-  const [upload] = await store.write([
+  const written = store.write([
     {
       kind: 'start-upload',
       uploadId,
@@ -53,6 +54,7 @@ async function claim({ store, limits, now }: SessionDeps, start: Start, author: 
       maxOpen: limits.maxOpen,
     },
   ]);
+  const [upload] = await ofUpload(uploadId, written);
   return upload;
 }
 
@@ -63,14 +65,13 @@ export function checkSameStart(known: StoredUpload | undefined, start: Start, ca
   if (difference !== undefined) throw uploadDiffers(start.uploadId, difference);
 }
 
-async function checkRoom(
-  { bytes, limits }: SessionDeps,
+async function reserveRoom(
+  { room, limits }: SessionDeps,
   { uploadId, size = 0 }: Start,
   known: StoredUpload | undefined,
 ): Promise<void> {
   if (size > limits.maxBytes) throw uploadTooLarge(uploadId, limits.maxBytes);
-  const needed = Math.max(size - (known?.committedSize ?? 0), 0);
-  if ((await bytes.freeBytes()) < limits.minFreeBytes + needed) throw diskTooFull(needed);
+  await room.reserve(uploadId, Math.max(size - (known?.committedSize ?? 0), 0));
 }
 
 async function openFinished(

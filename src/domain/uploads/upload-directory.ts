@@ -2,6 +2,7 @@ import { throwIfAborted } from 'abort-controller-x';
 import type { Blob } from '../../../gen/leat/v1/blob.js';
 import type { Upload } from '../../../gen/leat/v1/upload_service.js';
 import type { StoredUpload } from '../../store/files.js';
+import { detach } from '../../streams/detach.js';
 import { decodeBlob } from '../blobs/blob-record.js';
 import { isDomainError } from '../errors.js';
 import { createKeyedLock } from '../keyed-lock.js';
@@ -42,7 +43,7 @@ export interface UploadDirectory {
 const EXPIRE_AT_A_TIME = 100;
 
 export function createUploadDirectory(deps: SessionDeps): UploadDirectory {
-  const { store, bytes, limits, now } = deps;
+  const { store, cleanup, log, room, limits, now } = deps;
   // One at a time begins or ends an upload: who takes it over has waited for the last write of the one before.
   const lock = createKeyedLock();
   const live = new Map<string, UploadSession>();
@@ -55,9 +56,11 @@ export function createUploadDirectory(deps: SessionDeps): UploadDirectory {
     throwIfAborted(signal);
     const session = await startUpload(deps, start, caller, signal);
     live.set(uploadId, session);
-    void session.closed.then(() => {
-      if (live.get(uploadId) === session) live.delete(uploadId);
-    });
+    detach(
+      session.closed.then(() => {
+        if (live.get(uploadId) === session) live.delete(uploadId);
+      }),
+    );
     // The call has gone while it was opened: nobody else would close it.
     if (signal.aborted) await session.close();
     return session;
@@ -71,7 +74,8 @@ export function createUploadDirectory(deps: SessionDeps): UploadDirectory {
 
   async function remove({ uploadId, epoch, fileId }: StoredUpload): Promise<void> {
     await store.write([{ kind: 'remove-upload', uploadId, epoch }]);
-    await bytes.remove(fileId);
+    room.release(uploadId);
+    await cleanup.remove(fileId);
   }
 
   async function cancel(uploadId: string, caller: string): Promise<void> {
@@ -113,7 +117,8 @@ export function createUploadDirectory(deps: SessionDeps): UploadDirectory {
         .catch((error: unknown) => {
           // Of the store or the disk: the next round tries again.
           if (!isDomainError(error)) throw error;
-          failures++;
+          if (failures++ === 0)
+            log.warn({ uploadId, err: error }, 'cannot remove an expired upload, trying again later');
         });
     }
     return expired.length === EXPIRE_AT_A_TIME && failures === 0;

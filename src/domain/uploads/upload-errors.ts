@@ -1,4 +1,4 @@
-import { DomainError } from '../errors.js';
+import { DomainError, isDomainError } from '../errors.js';
 
 const TYPE = 'leat.v1.Upload';
 
@@ -67,8 +67,37 @@ export function uploadTooLarge(uploadId: string, maxBytes: number): DomainError 
   return new DomainError('exhausted', 'UPLOAD_TOO_LARGE', message, { metadata: { limit: `${maxBytes}` } });
 }
 
-/** `needed`: bytes, besides what is kept free. */
-export function diskTooFull(needed: number): DomainError {
-  const message = `the disk has no room for ${needed} bytes more: free space and try again`;
-  return new DomainError('exhausted', 'DISK_FULL', message, { retryAfterMs: 5000 });
+export interface RoomOnDisk {
+  /** Bytes that the upload needs; undefined: unknown. */
+  readonly needed?: number;
+  /** Bytes that it may take. */
+  readonly available: number;
+}
+
+/** Without RetryInfo: waiting alone makes no room, so whoever uploads should be told. */
+export function diskTooFull(uploadId: string, { needed, available }: RoomOnDisk): DomainError {
+  const room = `${Math.max(available, 0)} bytes are available to it`;
+  const message =
+    needed === undefined
+      ? `the disk is full: upload "${uploadId}" cannot go on, ${room}`
+      : `the disk is full: upload "${uploadId}" needs ${needed} bytes, ${room}`;
+  return new DomainError('exhausted', 'DISK_FULL', `${message}: free space or cancel other uploads, then try again`, {
+    retryAfterMs: null,
+    metadata: {
+      ...(needed === undefined ? {} : { needed_bytes: `${needed}` }),
+      available_bytes: `${Math.max(available, 0)}`,
+    },
+  });
+}
+
+/** A write of an upload, with the store's errors in the words of the rpc. */
+export async function ofUpload<T>(uploadId: string, written: Promise<T>): Promise<T> {
+  try {
+    return await written;
+  } catch (error) {
+    if (!isDomainError(error)) throw error;
+    // Another process has taken the upload over.
+    if (error.reason === 'UPLOAD_FENCED') throw uploadFenced(uploadId);
+    throw error.reason === 'DISK_FULL' ? diskTooFull(uploadId, { available: 0 }) : error;
+  }
 }

@@ -6,6 +6,4 @@ export interface UploadLimits {
   readonly maxOpen: number;
   /** One to which nothing comes for so long is thrown away. */
   readonly maxIdleMs: number;
-  /** What is left free on the disk. */
-  readonly minFreeBytes: number;
 }

@@ -5,17 +5,19 @@ import type { ByteDigest, ByteStore, ByteWriter } from '../../store/byte-store.j
 import type { StoredUpload } from '../../store/files.js';
 import type { Store } from '../../store/store.js';
 import { blobCreated, blobOf, encodeBlob } from '../blobs/blob-record.js';
-import { isDomainError } from '../errors.js';
+import type { FileCleanup } from '../file-cleanup.js';
 import { type LinkedSignal, linkSignal } from '../linked-signal.js';
+import type { Log } from '../log.js';
 import { BLOBS_TOPIC } from '../topics/system-topics.js';
 import type { ByteBudget } from './byte-budget.js';
+import type { DiskRoom } from './disk-room.js';
 import {
   chunkDamaged,
   digestMismatch,
   diskTooFull,
+  ofUpload,
   sizeMismatch,
   uploadDiffers,
-  uploadFenced,
   uploadTooLarge,
   wrongOffset,
 } from './upload-errors.js';
@@ -32,7 +34,10 @@ export interface UploadSession {
   add(chunk: Chunk): Promise<void>;
   /** Makes the blob. */
   finish(finish: Finish): Promise<Blob>;
-  /** Ends the session: what was received is durable then. Repeating it is harmless. */
+  /**
+   * Ends the session: what was received is durable then. Once the upload is a blob or thrown away it does not reject,
+   * since nothing that fails then changes what became of it. Repeating it is harmless.
+   */
   close(): Promise<void>;
   /** Ends the session from outside: whoever has it is told the reason, and closes it. */
   abort(reason: Error): void;
@@ -47,14 +52,17 @@ const CHECK_ROOM_PART = 1 / 16;
 export interface SessionDeps {
   readonly store: Store;
   readonly bytes: ByteStore;
+  readonly cleanup: FileCleanup;
+  readonly log: Log;
   readonly budget: ByteBudget;
+  readonly room: DiskRoom;
   readonly limits: UploadLimits;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
 
 export function createUploadSession(
-  { store, bytes, budget, limits, now }: SessionDeps,
+  { store, cleanup, log, budget, room, limits, now }: SessionDeps,
   upload: StoredUpload,
   writer: ByteWriter,
   callSignal: AbortSignal,
@@ -66,6 +74,7 @@ export function createUploadSession(
   /** The upload is a blob or thrown away: there is nothing to settle. */
   let isOver = false;
   let nextCheck = { at: 0, size: 0 };
+  const announced = decodeStart(upload).size;
   let onClosed: () => void = () => undefined;
   const closed = new Promise<void>((resolve) => (onClosed = resolve));
   const behind = createWriteBehind({
@@ -73,21 +82,24 @@ export function createUploadSession(
     budget,
     size: upload.committedSize,
     advance,
+    onWritten: (written) => room.written(uploadId, Math.max((announced ?? 0) - written, 0)),
     onFailure: (error) => link.abort(error),
   });
 
   async function advance(committedSize: number): Promise<void> {
     const expireTimeMs = now() + limits.maxIdleMs;
-    await owned(store.write([{ kind: 'advance-upload', uploadId, epoch, committedSize, expireTimeMs }]));
-    if (!closing) await checkRoom(committedSize);
+    const change = { kind: 'advance-upload', uploadId, epoch, committedSize, expireTimeMs } as const;
+    await ofUpload(uploadId, store.write([change]));
+    // What is durable stays so, whatever the look at the disk says.
+    if (!closing) await checkRoom(committedSize).catch((error: unknown) => link.abort(error as Error));
   }
 
   /** Looks once a second, or sooner if there is little room. */
   async function checkRoom(committedSize: number): Promise<void> {
     if (performance.now() < nextCheck.at && committedSize < nextCheck.size) return;
-    const room = (await bytes.freeBytes()) - limits.minFreeBytes;
-    if (room < 0) link.abort(diskTooFull(0));
-    nextCheck = { at: performance.now() + CHECK_ROOM_MS, size: committedSize + room * CHECK_ROOM_PART };
+    const available = await room.available(uploadId);
+    if (available < 0) link.abort(diskTooFull(uploadId, { available }));
+    nextCheck = { at: performance.now() + CHECK_ROOM_MS, size: committedSize + available * CHECK_ROOM_PART };
   }
 
   async function add({ offset, data, crc32c: expected }: Chunk): Promise<void> {
@@ -131,29 +143,22 @@ export function createUploadSession(
 
   async function complete(size: number, { sha256, checksums }: ByteDigest): Promise<Blob> {
     const blob = blobOf(upload, decodeStart(upload), { size, sha256, nowMs: now() });
-    const announced = { topic: BLOBS_TOPIC, author: upload.author, event: blobCreated(blob) };
-    const made = { uploadId, epoch, size, record: encodeBlob(blob), checksums, ...announced };
-    const [{ revision }] = await owned(store.write([{ kind: 'complete-upload', ...made }]));
+    const event = { topic: BLOBS_TOPIC, author: upload.author, event: blobCreated(blob) };
+    const made = { uploadId, epoch, size, record: encodeBlob(blob), checksums, ...event };
+    const [{ revision }] = await ofUpload(uploadId, store.write([{ kind: 'complete-upload', ...made }]));
     isOver = true;
+    room.release(uploadId);
     return { ...blob, etag: `${revision}` };
   }
 
   /** Gives up all that there is, since it cannot be what was meant. */
   async function thrownAway(error: Error): Promise<Error> {
+    await ofUpload(uploadId, store.write([{ kind: 'remove-upload', uploadId, epoch }]));
     isOver = true;
-    await owned(store.write([{ kind: 'remove-upload', uploadId, epoch }]));
+    room.release(uploadId);
     await close();
-    await bytes.remove(upload.fileId);
+    await cleanup.remove(upload.fileId);
     return error;
-  }
-
-  /** What the store says if another process has taken the upload over, in the words of the rpc. */
-  async function owned<T>(written: Promise<T>): Promise<T> {
-    try {
-      return await written;
-    } catch (error) {
-      throw isDomainError(error) && error.reason === 'UPLOAD_FENCED' ? uploadFenced(uploadId) : error;
-    }
   }
 
   async function closeAll(): Promise<void> {
@@ -162,7 +167,16 @@ export function createUploadSession(
     } finally {
       behind.stop();
       link.end();
-      await writer.close().finally(onClosed);
+      await closeWriter().finally(onClosed);
+    }
+  }
+
+  async function closeWriter(): Promise<void> {
+    try {
+      await writer.close();
+    } catch (error) {
+      if (!isOver) throw error;
+      log.warn({ uploadId, err: error }, 'cannot close the file of an upload that has ended');
     }
   }
 

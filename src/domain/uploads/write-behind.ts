@@ -1,5 +1,6 @@
 import { execute } from 'abort-controller-x';
 import type { ByteWriter } from '../../store/byte-store.js';
+import { detach } from '../../streams/detach.js';
 import type { ByteBudget } from './byte-budget.js';
 
 /** What is collected before it is written. */
@@ -21,6 +22,8 @@ export interface WriteBehindDeps {
   readonly size: number;
   /** Called after bytes have become durable, up to this offset; one call at a time. */
   readonly advance: (size: number) => Promise<void>;
+  /** Called when the operating system has everything up to this offset. */
+  readonly onWritten?: (size: number) => void;
   /** Called once, when writing failed: nothing more is taken. */
   readonly onFailure: (error: Error) => void;
 }
@@ -29,7 +32,8 @@ export interface WriteBehindDeps {
  * Takes the bytes of one stream in while those before are on their way to the disk, and sees to it that they become
  * durable. Who is too fast waits.
  */
-export function createWriteBehind({ writer, budget, size, advance, onFailure }: WriteBehindDeps) {
+export function createWriteBehind(deps: WriteBehindDeps) {
+  const { writer, budget, size, advance, onWritten, onFailure } = deps;
   let [received, handedOver, written, durable] = [size, size, size, size];
   let pieces: Uint8Array[] = [];
   /** What `pieces` cost, and what the writer has. */
@@ -79,15 +83,18 @@ export function createWriteBehind({ writer, budget, size, advance, onFailure }: 
       budget.give(cost);
       changed();
     };
-    writer.write(batch).then(
-      () => {
-        if (!failure) written = end;
-        done();
-      },
-      (error: unknown) => {
-        fail(error);
-        done();
-      },
+    detach(
+      writer.write(batch).then(
+        () => {
+          if (!failure) written = end;
+          done();
+          onWritten?.(written);
+        },
+        (error: unknown) => {
+          fail(error);
+          done();
+        },
+      ),
     );
     if (handedOver - durable >= SYNC_BYTES) persistSoon();
   }

@@ -1,4 +1,5 @@
 import type { User } from '../../../gen/leat/v1/user_service.js';
+import { emailKeyOf } from '../../store/encoding/email-key.js';
 import type { Store } from '../../store/store.js';
 import { type CreatedUser, createUser } from './create-user.js';
 import { createKeyedLock } from '../keyed-lock.js';
@@ -8,7 +9,6 @@ import { type UserUpdate, updateUser } from './update-user.js';
 import { userNotFound } from './user-errors.js';
 import { decodeUser } from './user-record.js';
 import type { NewUser, UserKey, UsersPage } from './user-requests.js';
-import { emailKeyOf } from './user-rules.js';
 
 /** Who asks, and whether they still do. */
 export interface Call {

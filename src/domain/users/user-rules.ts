@@ -16,19 +16,32 @@ export function checkName(violations: Violations, field: string, name: string): 
   checkLength(violations, field, name, 1, MAX_NAME_LENGTH);
 }
 
+/** Parts of an address: a quoted local part may hold "@" and spaces, a plain one may not. */
+const ADDRESS = /^(?<local>"(?:[^"\\]|\\.)*"|[^"@]*)@(?<domain>[^@]*)$/u;
+/** Control characters, spaces other than U+0020, and characters that cannot be seen, but for the two joiners of scripts. */
+const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}]|(?! )\p{Zs}|(?![\u200c\u200d])\p{Cf}/u;
+
 /** An email that is there; whether there must be one is the caller's question. */
 export function checkEmail(violations: Violations, field: string, email: string): void {
-  if (countCharacters(email, MAX_EMAIL_LENGTH) > MAX_EMAIL_LENGTH) {
-    violations.add(field, `must have at most ${MAX_EMAIL_LENGTH} characters`);
-  } else if (email.split('@').length !== 2) {
-    violations.add(field, 'must have exactly one "@"');
-  }
+  const problem = emailProblem(email);
+  if (problem !== undefined) violations.add(field, problem);
 }
 
 /**
- * The form in which emails are compared: one for all cases of its letters and all ways to compose them.
- * NFC comes last again because lower case letters may compose where upper case ones do not.
+ * What is wrong with an address; undefined: nothing. Only what no address can be is refused: whether it exists, and
+ * what its host allows before the "@", is not known here.
  */
-export function emailKeyOf(email: string): string {
-  return email.normalize('NFC').toLowerCase().normalize('NFC');
+function emailProblem(email: string): string | undefined {
+  if (countCharacters(email, MAX_EMAIL_LENGTH) > MAX_EMAIL_LENGTH) {
+    return `must have at most ${MAX_EMAIL_LENGTH} characters`;
+  }
+  if (UNPRINTABLE.test(email)) return 'must not contain control characters, line breaks or invisible characters';
+  const { local, domain } = ADDRESS.exec(email)?.groups ?? {};
+  if (local === undefined || domain === undefined) return 'must have exactly one "@" outside a quoted local part';
+  if (local === '' || local === '""') return 'must have a local part before the "@"';
+  if (domain === '') return 'must have a domain after the "@"';
+  if (!local.startsWith('"') && local.includes(' ')) return 'must not contain spaces outside a quoted local part';
+  if (domain.includes(' ')) return 'must not contain spaces in the domain';
+  if (domain.split('.').includes('')) return 'must have a domain without empty labels';
+  return undefined;
 }

@@ -1,11 +1,11 @@
 import type { User } from '../../../gen/leat/v1/user_service.js';
+import { emailKeyOf } from '../../store/encoding/email-key.js';
 import type { Store } from '../../store/store.js';
 import { isDomainError } from '../errors.js';
 import { USERS_TOPIC } from '../topics/system-topics.js';
 import { emailTaken } from './user-errors.js';
 import { userChanged } from './user-events.js';
 import { encodeUser, etagOf } from './user-record.js';
-import { emailKeyOf } from './user-rules.js';
 
 export interface UserWrite {
   readonly type: 'user.created' | 'user.updated';

@@ -15,6 +15,7 @@ import { type Entrance, findEntrance } from '../../domain/chat/enter-room.js';
 import { topicOf } from '../../domain/chat/room-name.js';
 import type { Session, SessionHolder } from '../../domain/chat/sessions.js';
 import { isDomainError } from '../../domain/errors.js';
+import { detach } from '../../streams/detach.js';
 import { timestampFromMs } from '../../domain/timestamps.js';
 import type { DirectCall, DirectHandler } from '../../middleware/call-context.js';
 import type { EncodedChatRequest } from './chat-codec.js';
@@ -90,7 +91,7 @@ export class Conversation implements SessionHolder, DirectHandler<EncodedChatReq
     this.isClosed = true;
     this.chat.hellos.clear(this);
     this.chat.heartbeats.clear(this);
-    void this.leaveAll();
+    detach(this.leaveAll());
     this.pump.close();
     if (this.session) this.chat.sessions.close(this.session, this, true);
     this.onAnswered?.();
@@ -199,7 +200,7 @@ export class Conversation implements SessionHolder, DirectHandler<EncodedChatReq
   private leave(room: string): undefined {
     const membership = this.memberships.get(room);
     if (!membership || !this.session) return;
-    void this.part(membership);
+    detach(this.part(membership));
     this.chat.sessions.leave(this.session, membership.seat);
   }
 
@@ -207,7 +208,7 @@ export class Conversation implements SessionHolder, DirectHandler<EncodedChatReq
   private lose(membership: Membership, error: unknown): void {
     const { room } = membership.seat;
     if (!isDomainError(error)) return this.call.fail(error);
-    void this.part(membership);
+    detach(this.part(membership));
     if (this.session) this.chat.sessions.abandon(this.session, membership.seat);
     this.tell(room.name, error, { $case: 'removed', value: true });
   }

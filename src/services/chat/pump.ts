@@ -1,3 +1,4 @@
+import { detach } from '../../streams/detach.js';
 import type { TakeTurn } from '../../streams/turns.js';
 import type { DirectCall } from '../../middleware/call-context.js';
 import type { Frame } from './frames.js';
@@ -113,7 +114,7 @@ export class Pump {
       if (!turn) return void (this.turns = undefined);
       this.turns.delete(turn);
       const serving = turn.serve();
-      if (serving) return void this.waitFor(serving);
+      if (serving) return detach(this.waitFor(serving));
     }
   }
 

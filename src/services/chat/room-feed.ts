@@ -1,6 +1,7 @@
 import type { Room } from '../../domain/chat/room.js';
 import { type TokenCodec, createTokenCodec } from '../../domain/tokens.js';
 import type { Page, Store } from '../../store/store.js';
+import { detach } from '../../streams/detach.js';
 import type { ReaderState } from '../../streams/reader-state.js';
 import { type FactsPage, readFacts } from './fact-frames.js';
 import { type Frame, encodeMessages } from './frames.js';
@@ -110,7 +111,7 @@ export class RoomFeed {
 
   private wake(): void {
     this.isWoken = true;
-    if (!this.isReading) void this.readOn();
+    if (!this.isReading) detach(this.readOn());
   }
 
   private async readOn(): Promise<void> {
@@ -128,7 +129,7 @@ export class RoomFeed {
       this.isReading = false;
     }
     // More was said while it looked where the head is.
-    if (this.isWoken && !this.isUnused) void this.readOn();
+    if (this.isWoken && !this.isUnused) detach(this.readOn());
   }
 
   /** Reads one page and gives it to all. */

@@ -10,10 +10,11 @@ export function fileCode(error: unknown): string {
 export function byteError(error: unknown): unknown {
   const code = fileCode(error);
   if (code === '' || isDomainError(error)) return error;
-  const options = { retryAfterMs: 5000, cause: error };
   if (['ENOSPC', 'EDQUOT', 'EFBIG'].includes(code)) {
-    return new DomainError('exhausted', 'DISK_FULL', 'the disk is full: free space and try again', options);
+    const full = { retryAfterMs: null, cause: error };
+    return new DomainError('exhausted', 'DISK_FULL', 'the disk is full: free space and try again', full);
   }
+  const options = { retryAfterMs: 5000, cause: error };
   if (['EROFS', 'EACCES', 'EPERM'].includes(code)) {
     const message = 'the data directory cannot be written to: make it writable and try again';
     return new DomainError('unavailable', 'STORE_READ_ONLY', message, options);

@@ -77,7 +77,11 @@ function run(port: NonNullable<typeof parentPort>, { directory }: ByteWorkerOpti
   }
 
   // What nobody expected ends the thread, and with it the process.
-  port.on('message', (request: ByteRequest) => void answer(request));
+  port.on('message', (request: ByteRequest) => {
+    answer(request).catch((error: unknown) => {
+      throw error;
+    });
+  });
 }
 
 if (parentPort) run(parentPort, workerData as ByteWorkerOptions);

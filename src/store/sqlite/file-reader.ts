@@ -12,6 +12,9 @@ export function createFileReader(db: Database, read: ReadAs): FileLookups {
   const selectExpired = db.prepare<[number, number], UploadRow>(
     'SELECT * FROM uploads WHERE expire_time <= ? ORDER BY expire_time LIMIT ?',
   );
+  const selectActive = db.prepare<[number, number], UploadRow>(
+    'SELECT * FROM uploads WHERE expire_time > ? ORDER BY expire_time DESC LIMIT ?',
+  );
   const selectBlob = db.prepare<[string], BlobRow>(`SELECT ${BLOB_COLUMNS} FROM blobs WHERE blob_id = ?`);
   const selectChecksums = db.prepare<[string], Buffer>('SELECT checksums FROM blobs WHERE file_id = ?').pluck();
   const selectBlobs = db.prepare<[string, number], BlobRow>(
@@ -29,6 +32,9 @@ export function createFileReader(db: Database, read: ReadAs): FileLookups {
     ),
     expiredUploads: read(({ nowMs, limit }: { nowMs: number; limit: number }) =>
       selectExpired.all(nowMs, limit).map(toStoredUpload),
+    ),
+    activeUploads: read(({ expireAfterMs, limit }: { expireAfterMs: number; limit: number }) =>
+      selectActive.all(expireAfterMs, limit).map(toStoredUpload),
     ),
     blob: read((blobId: string) => optional(selectBlob.get(blobId), toStoredBlob)),
     blobChecksums: read((fileId: string) => selectChecksums.get(fileId)),

@@ -5,7 +5,7 @@ import { makeDirectory } from './make-directory.js';
 import { openError } from './open-error.js';
 import { createReader } from './reader.js';
 import { startSafetyPoll } from './safety-poll.js';
-import { migrate, openForReading, openForWriting } from './schema.js';
+import { migrate, openForReading, openForWriting, type Warn } from './schema.js';
 import { createWakes } from './wakes.js';
 import { createWriter } from './writer.js';
 
@@ -23,6 +23,8 @@ export interface SqliteStoreOptions {
   readonly housekeepingMs?: number;
   /** Time between looks for wake-ups that were lost. Default: 1 s. */
   readonly safetyPollMs?: number;
+  /** Takes what an operator should know. Default: nobody is told. */
+  readonly warn?: Warn;
 }
 
 /**
@@ -52,14 +54,15 @@ function open(options: SqliteStoreOptions, unlock: () => void): Store {
   const epoch = prepare(file, options);
   const wakes = createWakes();
   const db = openForReading(file);
+  const { onFatal = rethrow, warn = () => undefined } = options;
   const writer = createWriter(
     { file, housekeepingMs: options.housekeepingMs ?? 10_000 },
     {
       onGrown: (topics) => topics.forEach((topic) => wakes.wake(topic)),
-      onFatal: options.onFatal ?? rethrow,
+      onFatal,
     },
   );
-  const stopPoll = startSafetyPoll(db, wakes, options.safetyPollMs ?? 1000);
+  const stopPoll = startSafetyPoll(db, wakes, { intervalMs: options.safetyPollMs ?? 1000, warn, onFatal });
   let closing: Promise<void> | undefined;
 
   async function close(): Promise<void> {
@@ -80,10 +83,10 @@ function open(options: SqliteStoreOptions, unlock: () => void): Store {
   };
 }
 
-function prepare(file: string, { newEpoch }: SqliteStoreOptions): string {
+function prepare(file: string, { newEpoch, warn }: SqliteStoreOptions): string {
   const db = openForWriting(file);
   try {
-    return migrate(db, { newEpoch });
+    return migrate(db, { newEpoch, warn });
   } finally {
     db.close();
   }

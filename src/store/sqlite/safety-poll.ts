@@ -1,17 +1,30 @@
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import type { Database } from 'better-sqlite3';
 import { sqliteCode } from './sqlite-errors.js';
+import type { Warn } from './schema.js';
 import type { Wakes } from './wakes.js';
 
 /** Topics that are compared between two turns of the event loop. */
 const TURN = 100;
+
+export interface SafetyPollOptions {
+  readonly intervalMs: number;
+  /** Takes the first failure of each time in which the database cannot be read. */
+  readonly warn: Warn;
+  /** Takes what nobody expected; called at most once. */
+  readonly onFatal: (error: unknown) => void;
+}
 
 /**
  * Makes up for wake-ups that were lost: whenever another connection has committed since the last look (SQLite's
  * data_version), topics that somebody waits for and whose head moved are woken. One for the process, never per reader.
  * Returns the function that ends it.
  */
-export function startSafetyPoll(db: Database, wakes: Wakes, intervalMs: number): () => void {
+export function startSafetyPoll(
+  db: Database,
+  wakes: Wakes,
+  { intervalMs, warn, onFatal }: SafetyPollOptions,
+): () => void {
   const stopping = new AbortController();
   const selectHead = db.prepare<[string], number>('SELECT head_offset FROM topics WHERE name = ?').pluck();
   const version = () => db.pragma('data_version', { simple: true }) as number;
@@ -19,6 +32,7 @@ export function startSafetyPoll(db: Database, wakes: Wakes, intervalMs: number):
   async function run(): Promise<void> {
     let seenVersion = -1;
     let seenHeads = new Map<string, number>();
+    let hasFailed = false;
     for (;;) {
       await pause(intervalMs, undefined, { signal: stopping.signal, ref: false });
       try {
@@ -26,9 +40,12 @@ export function startSafetyPoll(db: Database, wakes: Wakes, intervalMs: number):
         if (now === seenVersion) continue;
         seenHeads = await compare(seenHeads);
         seenVersion = now;
+        hasFailed = false;
       } catch (error) {
         // Readers tell their callers what is wrong with the database; the next look may find it well again.
         if (sqliteCode(error) === '') throw error;
+        if (!hasFailed) warn({ err: error }, 'cannot look for new events, trying again');
+        hasFailed = true;
       }
     }
   }
@@ -46,7 +63,7 @@ export function startSafetyPoll(db: Database, wakes: Wakes, intervalMs: number):
   }
 
   run().catch((error: unknown) => {
-    if (!stopping.signal.aborted) throw error;
+    if (!stopping.signal.aborted) onFatal(error);
   });
   return () => stopping.abort();
 }

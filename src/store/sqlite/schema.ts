@@ -1,10 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import Database from 'better-sqlite3';
 import { DomainError } from '../../domain/errors.js';
+import { rekeyEmails } from './rekey-emails.js';
 import { sqliteCode } from './sqlite-errors.js';
 
 /** "Leat" in ASCII; tells our files from other SQLite databases. */
 const APPLICATION_ID = 0x4c656174;
+
+/** A step in SQL, or one that needs more; `warn` tells whoever runs the server what must be looked after by hand. */
+type Migration = string | ((db: Database.Database, warn: Warn) => void);
+
+/** Takes a log line of the store: values, and words for people. */
+export type Warn = (values: object, message: string) => void;
 
 /**
  * Each entry brings the database from version n to n + 1 and is never changed after a release.
@@ -14,7 +21,7 @@ const APPLICATION_ID = 0x4c656174;
  * `producer_runs` maps a producer's sequence to offsets: a row only where their difference changes, so a producer that
  * is alone on its topic has one, and any resend can be compared with what is stored.
  */
-const MIGRATIONS: readonly string[] = [
+const MIGRATIONS: readonly Migration[] = [
   `
   CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
@@ -106,6 +113,7 @@ const MIGRATIONS: readonly string[] = [
     checksums BLOB NOT NULL
   );
   `,
+  rekeyEmails,
 ];
 
 /**
@@ -144,11 +152,23 @@ export function openForReading(file: string): Database.Database {
   return db;
 }
 
-/** Creates the database or brings it to this version, and returns the store's epoch. */
-export function migrate(db: Database.Database, { newEpoch = false } = {}): string {
+export interface MigrateOptions {
+  readonly newEpoch?: boolean | undefined;
+  /** Default: nobody is told. */
+  readonly warn?: Warn | undefined;
+}
+
+/** Creates the database or brings it to this version, in one transaction, and returns the store's epoch. */
+export function migrate(
+  db: Database.Database,
+  { newEpoch = false, warn = () => undefined }: MigrateOptions = {},
+): string {
   const version = versionOf(db);
   db.transaction(() => {
-    for (const migration of MIGRATIONS.slice(version)) db.exec(migration);
+    for (const migration of MIGRATIONS.slice(version)) {
+      if (typeof migration === 'string') db.exec(migration);
+      else migration(db, warn);
+    }
     db.pragma(`user_version = ${MIGRATIONS.length}`);
     db.pragma(`application_id = ${APPLICATION_ID}`);
     db.prepare(`INSERT OR ${newEpoch ? 'REPLACE' : 'IGNORE'} INTO meta (key, value) VALUES ('epoch', ?)`).run(
