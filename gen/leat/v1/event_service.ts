@@ -161,6 +161,12 @@ export interface CommitCursorRequest {
   offset: bigint;
   /** True: the cursor may move back. Default: an older offset changes nothing. */
   rewind: boolean;
+  /**
+   * A resume_token of this topic from offset, or from before it. With it the position is checked to be of this log:
+   * INVALID_ARGUMENT (reason TOKEN_MISMATCH), FAILED_PRECONDITION (reason EPOCH_CHANGED) if the store was restored
+   * from a backup since. Absent: only that offset is not beyond the head.
+   */
+  resumeToken?: string | undefined;
 }
 
 /** Where the reader stands now. */
@@ -1504,7 +1510,7 @@ export const ListEventsResponse: MessageFns<ListEventsResponse> = {
 };
 
 function createBaseCommitCursorRequest(): CommitCursorRequest {
-  return { topic: "", cursor: "", offset: 0n, rewind: false };
+  return { topic: "", cursor: "", offset: 0n, rewind: false, resumeToken: undefined };
 }
 
 export const CommitCursorRequest: MessageFns<CommitCursorRequest> = {
@@ -1523,6 +1529,9 @@ export const CommitCursorRequest: MessageFns<CommitCursorRequest> = {
     }
     if (message.rewind !== false) {
       writer.uint32(32).bool(message.rewind);
+    }
+    if (message.resumeToken !== undefined) {
+      writer.uint32(42).string(message.resumeToken);
     }
     return writer;
   },
@@ -1572,6 +1581,14 @@ export const CommitCursorRequest: MessageFns<CommitCursorRequest> = {
             message.rewind = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.resumeToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1590,6 +1607,11 @@ export const CommitCursorRequest: MessageFns<CommitCursorRequest> = {
       cursor: isSet(object.cursor) ? globalThis.String(object.cursor) : "",
       offset: isSet(object.offset) ? BigInt(object.offset) : 0n,
       rewind: isSet(object.rewind) ? globalThis.Boolean(object.rewind) : false,
+      resumeToken: isSet(object.resumeToken)
+        ? globalThis.String(object.resumeToken)
+        : isSet(object.resume_token)
+        ? globalThis.String(object.resume_token)
+        : undefined,
     };
   },
 
@@ -1607,6 +1629,9 @@ export const CommitCursorRequest: MessageFns<CommitCursorRequest> = {
     if (message.rewind !== false) {
       obj.rewind = message.rewind;
     }
+    if (message.resumeToken !== undefined) {
+      obj.resumeToken = message.resumeToken;
+    }
     return obj;
   },
 
@@ -1619,6 +1644,7 @@ export const CommitCursorRequest: MessageFns<CommitCursorRequest> = {
     message.cursor = object.cursor ?? "";
     message.offset = (object.offset !== undefined && object.offset !== null) ? BigInt(object.offset) : 0n;
     message.rewind = object.rewind ?? false;
+    message.resumeToken = object.resumeToken ?? undefined;
     return message;
   },
 };

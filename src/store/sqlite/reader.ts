@@ -28,6 +28,7 @@ type ReadMethods =
   | 'listCursors'
   | 'producer'
   | 'offsetAtTime'
+  | 'commitTime'
   | 'readPage'
   | 'user'
   | 'userByEmail'
@@ -117,6 +118,7 @@ export function createReader(db: Database): Pick<Store, ReadMethods> {
       return row && { lastSequence: row.last_sequence, lastOffset: row.last_offset };
     }),
     offsetAtTime: read(offsetAtTime),
+    commitTime: read((topic, offset) => pages.commitTime(topic, offset)),
     readPage: read((topic, after, options = {}) => pages.readPage(topic, after, options)),
     user: read((userId) => optional(selectUser.get(userId))),
     userByEmail: read((emailKey) => optional(selectUserByEmail.get(emailKey))),
