@@ -21,6 +21,12 @@ const table = {
     'A member whose connection broke is still shown in its rooms for this time.',
   ),
   'sys-max-age': duration('30d', '1m', '36500d', 'How long topics under sys/ keep their events, to begin with.'),
+  'producer-max-idle': duration(
+    '365d',
+    '1h',
+    '36500d',
+    'How long a named producer is remembered after its last event, once that event is trimmed.',
+  ),
   'max-upload-size': size('64GiB', '1MiB', '1024TiB', 'Largest file that can be uploaded.'),
   'max-open-uploads': count(1_000, 1, 1_000_000, 'Uploads of one caller that are not finished.'),
   'upload-max-idle': duration('7d', '1s', '3650d', 'An upload to which nothing comes for so long is thrown away.'),

@@ -49,9 +49,9 @@ async function run(config: Config, log: Logger, stop: StopSignals): Promise<Exit
   let lose: (error: Error) => void = () => undefined;
   const lost = new Promise<never>((_, reject) => (lose = reject));
   lost.catch(() => undefined); // Nobody may be waiting for it yet.
-  const { dataDir, newEpoch } = config;
+  const { dataDir, newEpoch, producerMaxIdle: producerMaxIdleMs } = config;
   const onFatal = (error: unknown) => lose(new Error('the store is lost', { cause: error }));
-  const store = await openSqliteStore({ dataDir, newEpoch, onFatal });
+  const store = await openSqliteStore({ dataDir, newEpoch, producerMaxIdleMs, onFatal });
   try {
     const files = await openFiles({ config, store, dataDir, onFatal });
     try {

@@ -165,7 +165,17 @@ export interface AppendEvents {
   readonly author: string;
   readonly events: EventRun;
   readonly expectedLastOffset?: number;
-  readonly producer?: { readonly producerId: string; readonly firstSequence: number };
+  readonly producer?: ProducerBatch;
+}
+
+export interface ProducerBatch {
+  readonly producerId: string;
+  readonly firstSequence: number;
+  /**
+   * True: the producer is remembered after its last event was trimmed, and that event, sent again, is still a duplicate.
+   * Forgotten by DeleteTopic, or when the store's limit for idle producers has passed. Default: forgotten with the trim.
+   */
+  readonly keep?: boolean;
 }
 
 export interface AppendResult {

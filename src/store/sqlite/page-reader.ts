@@ -21,6 +21,7 @@ export interface TopicBounds {
   readonly first_offset: number;
   readonly head_offset: number;
   readonly last_commit_time: number;
+  readonly producers_after: number;
 }
 
 const NOTHING = new Uint8Array();
@@ -30,7 +31,7 @@ const SHARED_PAGES = 64;
 /** Reads pages; see the port for their bounds. Synchronous: callers let the event loop turn between pages. */
 export function createPageReader(db: Database, segments: SegmentTable): PageReader {
   const selectBounds = db.prepare<[string], TopicBounds>(
-    'SELECT topic_id, first_offset, head_offset, last_commit_time FROM topics WHERE name = ?',
+    'SELECT topic_id, first_offset, head_offset, last_commit_time, producers_after FROM topics WHERE name = ?',
   );
   const shared = new Map<string, Page>();
 
