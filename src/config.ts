@@ -139,7 +139,7 @@ function parse(kind: OptionKind<unknown>, where: string, value: unknown, problem
 
 function readFile(file: string, problems: string[]): Readonly<Record<string, unknown>> {
   try {
-    const stored: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    const stored: unknown = JSON.parse(readFileSync(file, 'utf8').replace(/^\ufeff/, ''));
     if (typeof stored !== 'object' || stored === null || Array.isArray(stored)) throw new Error('is not a JSON object');
     for (const name of Object.keys(stored)) if (!(name in table)) problems.push(`${file}: no option is called ${name}`);
     return stored as Record<string, unknown>;
