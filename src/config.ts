@@ -61,6 +61,12 @@ const table = {
     'The same for one caller, over all its streams; for anonymous callers, for one connection.',
   ),
   'sys-max-age': duration('30d', '1m', '36500d', 'How long topics under sys/ keep their events, to begin with.'),
+  'producer-max-idle': duration(
+    '365d',
+    '1h',
+    '36500d',
+    'How long a named producer is remembered after its last event, once that event is trimmed.',
+  ),
   'max-upload-size': size('64GiB', '1MiB', '1024TiB', 'Largest file that can be uploaded.'),
   'max-open-uploads': count(1_000, 1, 1_000_000, 'Uploads of one caller that are not finished.'),
   'upload-max-idle': duration('7d', '1s', '3650d', 'An upload to which nothing comes for so long is thrown away.'),
@@ -214,7 +220,7 @@ function parse(kind: OptionKind<unknown>, where: string, value: unknown, problem
 
 function readFile(file: string, problems: string[]): Readonly<Record<string, unknown>> {
   try {
-    const stored: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    const stored: unknown = JSON.parse(readFileSync(file, 'utf8').replace(/^\ufeff/, ''));
     if (typeof stored !== 'object' || stored === null || Array.isArray(stored)) throw new Error('is not a JSON object');
     for (const name of Object.keys(stored)) if (!(name in table)) problems.push(`${file}: no option is called ${name}`);
     return stored as Record<string, unknown>;

@@ -7,6 +7,8 @@ import type { LineRun } from './split-lines.js';
 export interface Batch {
   readonly events: DeepPartial<Event>[];
   readonly firstLine: number;
+  /** Lines between the batch before and this one, which are no events. */
+  readonly passedOver: number;
   /** Size of the lines; about what the events take when encoded. */
   readonly bytes: number;
 }
@@ -26,14 +28,16 @@ export async function* batchLines(
   toEvent: (line: Buffer) => DeepPartial<Event>,
   { maxEvents, maxBytes }: BatchLimits,
 ): AsyncGenerator<Batch> {
+  let nextLine = 1;
   for await (const { lines, firstLine } of runs) {
-    let batch = { events: [] as DeepPartial<Event>[], firstLine, bytes: 0 };
+    let batch = { events: [] as DeepPartial<Event>[], firstLine, passedOver: firstLine - nextLine, bytes: 0 };
+    nextLine = firstLine + lines.length;
     for (const [index, line] of lines.entries()) {
       const number = firstLine + index;
       const bytes = line.length + perEventBytes;
       if (batch.events.length >= maxEvents || (batch.bytes > 0 && batch.bytes + bytes > maxBytes)) {
         yield batch;
-        batch = { events: [], firstLine: number, bytes: 0 };
+        batch = { events: [], firstLine: number, passedOver: 0, bytes: 0 };
       }
       try {
         batch.events.push(toEvent(line));

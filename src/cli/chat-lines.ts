@@ -33,7 +33,7 @@ export async function sendLines(
 
   async function send(line: Buffer, number: number): Promise<void> {
     try {
-      const { offset } = await room.send(messageOf(line));
+      const { offset } = await room.send(messageOf(line, number));
       const { count, firstOffset, lastOffset } = sent;
       sent = {
         count: count + 1,
@@ -65,8 +65,10 @@ export async function sendLines(
   return sent;
 }
 
-function messageOf(line: Buffer): MessageInput {
-  return decodeUtf8(line) ?? line;
+/** A byte order mark and carriage returns are the file's, not what somebody says. */
+function messageOf(line: Buffer, number: number): MessageInput {
+  const text = decodeUtf8(line)?.replace(/\r$/, '');
+  return (number === 1 ? text?.replace(/^\ufeff/, '') : text) ?? line;
 }
 
 function refused(error: unknown, line: number, address: string): Error {

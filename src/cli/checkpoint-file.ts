@@ -41,7 +41,8 @@ async function load(file: string): Promise<string | undefined> {
     throw usageError(`cannot read the checkpoint: ${messageOf(error)}`);
   });
   if (text === undefined) return undefined;
-  const checkpoint = text.replace(/\n$/, '');
+  // An editor may have added a byte order mark, or changed the line feed.
+  const checkpoint = text.replace(/^\ufeff/, '').replace(/\r?\n$/, '');
   try {
     parseCheckpoint(checkpoint);
   } catch {

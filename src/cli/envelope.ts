@@ -18,7 +18,7 @@ const known = new Set(['id', 'type', 'subject', 'source', 'time', 'datacontentty
 export function parseEnvelope(line: string, defaults: DeepPartial<Event> = {}): DeepPartial<Event> {
   const members = parseObject(line);
   const event: DeepPartial<Event> = {
-    id: stringMember(members, 'id') ?? defaults.id,
+    id: idOf(members) ?? defaults.id,
     type: stringMember(members, 'type') ?? defaults.type,
     subject: stringMember(members, 'subject') ?? defaults.subject,
     source: stringMember(members, 'source') ?? defaults.source,
@@ -51,6 +51,13 @@ function stringMember(members: Members, name: string): string | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value !== 'string') throw usageError(`"${name}" is not a string`);
   return wellFormed(name, value);
+}
+
+/** An empty id would not make a repeated line harmless, as whoever wrote it expects. */
+function idOf(members: Members): string | undefined {
+  const id = stringMember(members, 'id');
+  if (id === '') throw usageError('"id" is empty; give one, or leave it out');
+  return id;
 }
 
 /** A lone surrogate has no UTF-8: it would be replaced in silence on its way. */

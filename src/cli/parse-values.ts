@@ -31,6 +31,13 @@ export function parseCount(text: string): bigint {
   return count;
 }
 
+/** The number of a line, from 1. */
+export function parseLine(text: string): number {
+  const line = /^\d{1,15}$/.test(text) ? Number(text) : 0;
+  if (line < 1) throw new InvalidArgumentError('Give the number of a line, 1 or more.');
+  return line;
+}
+
 function parseOffset(text: string): bigint {
   const offset = parseCount(text);
   if (offset < 1n) throw new InvalidArgumentError('Offsets begin at 1.');

@@ -11,10 +11,14 @@ import type { BatchSource } from './batch-source.js';
 
 /** What became of the lines so far. */
 export interface PublishTotals {
-  /** Lines that are durable: the first so many. */
+  /** The last line that is durable, with all before it that were to be published; 0: none. */
   durableLines: number;
   /** Lines behind them that were sent, and of which nobody said what became. */
   unknownLines: number;
+  /** The first line that was sent. Default: 1. */
+  firstLine?: number;
+  /** The first line of the batch that failed. Default: the one behind what is durable. */
+  failedLine?: number;
   accepted: bigint;
   duplicates: bigint;
   /** 0 if nothing was appended. */
@@ -54,19 +58,20 @@ async function publishCall(events: EventServiceClient, { topic, source, limits, 
   const turn = new AbortController();
   const timer = setTimeout(() => turn.abort(), limits.maxMs);
   const reach = trackReach(stop);
-  const sent: Batch['events']['length'][] = [];
+  const sent: Batch[] = [];
   async function* requests(): AsyncGenerator<DeepPartial<PublishEventsRequest>> {
     for (let bytes = 0; bytes < limits.maxBytes;) {
       const batch = await source.take(turn.signal);
       if (batch === undefined) return;
       bytes += batch.bytes;
-      sent.push(batch.events.length);
+      sent.push(batch);
+      totals.firstLine ??= batch.firstLine;
       yield { topic, events: batch.events };
     }
   }
   try {
     const { topics, duplicates } = await events.publishEvents(requests(), reach);
-    totals.durableLines += sum(sent);
+    totals.durableLines += linesOf(sent);
     totals.duplicates += duplicates;
     addTopics(totals, topics);
   } catch (error) {
@@ -88,13 +93,15 @@ function trackReach(stop: AbortSignal) {
   return { signal: call.signal, onHeader: forget, forget };
 }
 
-function addFailure(totals: PublishTotals, sent: readonly number[], error: unknown): void {
+function addFailure(totals: PublishTotals, sent: readonly Batch[], error: unknown): void {
   const failure = readCallFailure(error);
   if (failure?.progress !== undefined) {
-    totals.durableLines += sum(sent.slice(0, Number(failure.progress.committedMessages)));
+    const committed = Number(failure.progress.committedMessages);
+    totals.durableLines += linesOf(sent.slice(0, committed));
+    totals.failedLine = sent[committed]?.firstLine;
     addTopics(totals, failure.progress.topics);
   } else if (!(failure?.code === Status.UNAVAILABLE && failure.message.startsWith('No connection established'))) {
-    totals.unknownLines = sum(sent);
+    totals.unknownLines = linesOf(sent);
   }
 }
 
@@ -107,6 +114,7 @@ function addTopics(totals: PublishTotals, topics: readonly TopicPublished[]): vo
   }
 }
 
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
+/** Lines up to the last one of the batches, with those that were passed over. */
+function linesOf(batches: readonly Batch[]): number {
+  return batches.reduce((total, { events, passedOver }) => total + passedOver + events.length, 0);
 }

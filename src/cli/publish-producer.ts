@@ -4,16 +4,21 @@ import { LeatError, Status, clientReasons, type LeatClient } from '../client/ind
 import type { BatchSource } from './batch-source.js';
 import { CliError, exitCodes } from './cli-error.js';
 import { createConnectionNotices } from './connection-notices.js';
+import { createLineMap, type LineMap } from './line-map.js';
 import type { PublishTotals } from './publish-batches.js';
 
 export interface ProducerRun {
   readonly topic: string;
   readonly producerId: string;
+  /** As the user calls it; undefined: the standard input. */
+  readonly file?: string;
   readonly source: BatchSource;
   /** What the user sees; kept up to date. */
   readonly totals: PublishTotals;
   /** Ends it: what was sent is waited for, unless the service is away. */
   readonly stop: AbortSignal;
+  /** Called before the source is read: the producer has so many events already. */
+  readonly onKnown: (events: bigint) => void;
   readonly notice: (line: string) => void;
 }
 
@@ -27,35 +32,34 @@ const MAX_ATTEMPTS = 10;
 export async function publishAsProducer(client: LeatClient, run: ProducerRun): Promise<void> {
   const { topic, producerId, source, totals, stop, notice } = run;
   const known = await findProducer(client, topic, producerId, stop);
-  if (known > 0n)
-    notice(
-      `producer ${producerId} has ${known} ${known === 1n ? 'event' : 'events'} on ${topic}; continuing with line ${known + 1n}`,
-    );
+  run.onKnown(known);
   const cut = new AbortController();
   const trouble = trackTrouble(stop, cut);
   const connection = createConnectionNotices(notice, 'sending again');
-  const read = { lines: 0 };
+  const lines = createLineMap();
+  const read = { events: 0 };
+  const note = (durable: Durable) => addDurable(totals, durable, lines);
   try {
-    const result = await client.publish(topic, eventsOf(source, read), {
+    const result = await client.publish(topic, eventsOf(source, read, lines, totals), {
       producerId,
       maxAttempts: MAX_ATTEMPTS,
       signal: cut.signal,
       onProgress(durable) {
         trouble.passed();
         connection.back();
-        addDurable(totals, durable);
+        note(durable);
       },
       onSetback(setback) {
         trouble.came();
         connection.lost(setback);
       },
     });
-    addDurable(totals, result);
+    note(result);
   } catch (error) {
-    if (error instanceof LeatError && error.published !== undefined) addDurable(totals, error.published);
-    totals.unknownLines = Math.max(0, read.lines - totals.durableLines);
+    if (error instanceof LeatError && error.published !== undefined) note(error.published);
+    totals.unknownLines = Math.max(0, lines.lineOf(read.events) - totals.durableLines);
     if (stop.aborted && isCutShort(error)) return;
-    throw explainRefusal(error, producerId, topic);
+    throw explainRefusal(error, run);
   } finally {
     trouble.forget();
   }
@@ -88,11 +92,18 @@ function trackTrouble(stop: AbortSignal, cut: AbortController) {
   };
 }
 
-async function* eventsOf(source: BatchSource, read: { lines: number }): AsyncGenerator<DeepPartial<Event>> {
+async function* eventsOf(
+  source: BatchSource,
+  read: { events: number },
+  lines: LineMap,
+  totals: PublishTotals,
+): AsyncGenerator<DeepPartial<Event>> {
   const never = new AbortController().signal;
   for (let batch = await source.take(never); batch !== undefined; batch = await source.take(never)) {
+    totals.firstLine ??= batch.firstLine;
+    lines.add(batch.firstLine, batch.events.length);
     for (const event of batch.events) {
-      read.lines += 1;
+      read.events += 1;
       yield event;
     }
   }
@@ -102,8 +113,12 @@ type Durable = Pick<PublishTotals, 'accepted' | 'duplicates' | 'firstOffset' | '
   readonly events: bigint;
 };
 
-function addDurable(totals: PublishTotals, { events, accepted, duplicates, firstOffset, lastOffset }: Durable): void {
-  Object.assign(totals, { durableLines: Number(events), accepted, duplicates, firstOffset, lastOffset });
+function addDurable(totals: PublishTotals, durable: Durable, lines: LineMap): void {
+  const { events, accepted, duplicates, firstOffset, lastOffset } = durable;
+  const count = Number(events);
+  Object.assign(totals, { durableLines: lines.lineOf(count), accepted, duplicates, firstOffset, lastOffset });
+  totals.failedLine = lines.lineOf(count + 1);
+  lines.forgetBefore(count);
 }
 
 /** What a publish fails with because it was stopped: aborted, or in the middle of the lines to pass over. */
@@ -112,13 +127,17 @@ function isCutShort(error: unknown): boolean {
   return error instanceof Error && error.name === 'AbortError';
 }
 
-function explainRefusal(error: unknown, producerId: string, topic: string): unknown {
+function explainRefusal(error: unknown, { topic, producerId, file }: ProducerRun): unknown {
   if (!(error instanceof LeatError)) return error;
   if (error.reason !== clientReasons.sourceTooShort && error.reason !== 'SEQUENCE_REUSED') return error;
   return new CliError(
     `this is not what producer ${producerId} has published to ${topic} before: ${error.message}`,
     error.reason === 'SEQUENCE_REUSED' ? exitCodes.conflict : exitCodes.failed,
-    ['give the same file, with new lines at its end only; or take another --producer for another source'],
+    [
+      'give the same file, with new lines at its end only; or take another --producer for another source:',
+      `for a new or rotated file: leat publish ${topic} ${file ?? '-'} --producer NEW_NAME`,
+      `for this one, from its line N on: leat publish ${topic} ${file ?? '-'} --producer NEW_NAME --from-line N`,
+    ],
     { cause: error },
   );
 }

@@ -14,15 +14,16 @@ export function explain(error: unknown, totals: PublishTotals, address: string):
   }
   if (isAbortError(error)) return new CliError('interrupted', exitCodes.interrupted, notes);
   const code = (error as NodeJS.ErrnoException).code;
-  if (error instanceof CliError) return new CliError(error.message, error.exitCode, notes);
+  if (error instanceof CliError) return new CliError(error.message, error.exitCode, [...error.notes, ...notes]);
   if (error instanceof Error && code !== undefined) return new CliError(error.message, exitCodes.usage, notes);
   return error instanceof Error ? error : new Error(String(error));
 }
 
-function progressNotes({ durableLines, unknownLines }: PublishTotals): string[] {
-  const next = durableLines + 1;
+function progressNotes({ durableLines, unknownLines, firstLine = 1 }: PublishTotals): string[] {
+  const next = Math.max(durableLines + 1, firstLine);
   if (unknownLines + durableLines === 0) return ['nothing was published'];
-  const durable = durableLines === 1 ? 'line 1 is durable' : `lines 1 to ${durableLines} are durable`;
+  const durable =
+    durableLines === firstLine ? `line ${firstLine} is durable` : `lines ${firstLine} to ${durableLines} are durable`;
   if (unknownLines === 0) return [`${durable}; go on from line ${next}`];
   const unknown = `lines ${next} to ${durableLines + unknownLines} may be durable too, nobody answered for them`;
   const known = durableLines === 0 ? '' : `${durable}; `;
@@ -30,9 +31,9 @@ function progressNotes({ durableLines, unknownLines }: PublishTotals): string[] 
 }
 
 /** "events[3].type" of the batch that failed, which is the one behind what is durable, as the line it came from. */
-function withLines(failure: CallFailure, { durableLines }: PublishTotals): CallFailure {
+function withLines(failure: CallFailure, { durableLines, failedLine = durableLines + 1 }: PublishTotals): CallFailure {
   const atLine = (text: string) =>
-    text.replace(/^events\[(\d+)\]\.?/, (_all, index: string) => `line ${durableLines + 1 + Number(index)}: `);
+    text.replace(/^events\[(\d+)\]\.?/, (_all, index: string) => `line ${failedLine + Number(index)}: `);
   const violations = failure.violations.map(({ field, description }) => ({ field: atLine(field), description }));
   return { ...failure, message: atLine(failure.message), violations };
 }
@@ -40,12 +41,12 @@ function withLines(failure: CallFailure, { durableLines }: PublishTotals): CallF
 /** What has become of it all, in a line. */
 export function textSummary(
   topic: string,
-  { durableLines, accepted, duplicates, ...totals }: PublishTotals,
+  { accepted, duplicates, ...totals }: PublishTotals,
   producer?: string,
 ): string {
   if (accepted === 0n && duplicates > 0n && producer !== undefined) {
-    const all = durableLines === 1 ? 'the only event' : `all ${durableLines} events`;
-    return `nothing new: ${all} of producer ${producer} ${durableLines === 1 ? 'is' : 'are'} on ${topic} already\n`;
+    const all = duplicates === 1n ? 'the only event' : `all ${duplicates} events`;
+    return `nothing new: ${all} of producer ${producer} ${duplicates === 1n ? 'is' : 'are'} on ${topic} already\n`;
   }
   const known = duplicates > 0n ? `; ${duplicates} ${duplicates === 1n ? 'was a duplicate' : 'were duplicates'}` : '';
   const { firstOffset, lastOffset } = totals;
@@ -55,8 +56,8 @@ export function textSummary(
 }
 
 /** The same for programs. */
-export function jsonSummary(topic: string, totals: PublishTotals): string {
+export function jsonSummary(topic: string, { firstLine = 1, failedLine: _, ...totals }: PublishTotals): string {
   const numbers = Object.entries(totals).map(([name, value]) => [name, String(value)]);
-  const nextLine = String(totals.durableLines + 1);
+  const nextLine = String(Math.max(firstLine, totals.durableLines + 1));
   return `${JSON.stringify({ topic, ...Object.fromEntries(numbers), nextLine })}\n`;
 }

@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
@@ -5,12 +6,13 @@ import type { Event } from '../../gen/leat/v1/event.js';
 import type { DeepPartial } from '../../gen/leat/v1/event_service.js';
 import { batchLines } from './batch-lines.js';
 import { createBatchSource, type BatchSource } from './batch-source.js';
+import { chooseLines, type PartialLine } from './choose-lines.js';
 import { CliError, exitCodes, usageError } from './cli-error.js';
 import { decodeUtf8 } from './cloud-event.js';
 import { openInput } from './open-input.js';
 import { explain, jsonSummary, textSummary } from './publish-report.js';
 import { parseEnvelope } from './envelope.js';
-import { parsePair, parseName } from './parse-values.js';
+import { parseLine, parsePair, parseName } from './parse-values.js';
 import { createTotals, publishBatches, type PublishTotals } from './publish-batches.js';
 import { formatProgress, noProgress, startProgress, type Progress } from './progress.js';
 import { publishAsProducer } from './publish-producer.js';
@@ -27,6 +29,8 @@ interface PublishOptions extends GlobalOptions {
   readonly envelope?: boolean;
   readonly json?: boolean;
   readonly producer?: string;
+  readonly fromLine?: number;
+  readonly includePartial?: boolean;
 }
 
 const maxLineBytes = 1 << 20;
@@ -53,6 +57,11 @@ export function addPublishCommand(program: Command, session: Session): void {
       'publish each line once, over lost connections and further runs of the same file, which may have grown',
       parseName,
     )
+    .option('--from-line <n>', 'pass over the lines before line N', parseLine)
+    .option(
+      '--include-partial',
+      'with --producer: also publish the last line of a file if it has no line feed; without it that is held back',
+    )
     .option('--envelope', 'each line is a CloudEvents JSON object, as "leat tail --json" prints them')
     .option('--json', 'print the summary as one line of JSON')
     .addHelpText('after', examples)
@@ -63,7 +72,11 @@ export function addPublishCommand(program: Command, session: Session): void {
 
 const examples = `
 An event of --envelope: {"id":"o-1","type":"order.created","subject":"orders/42","data":{"total":12}}
-With an id a repeated line is recognized and not appended twice.
+With an id a repeated line is recognized and not appended twice. Blank lines between objects are passed over.
+
+With --producer the lines of FILE are numbered, so a further run sends only new ones. FILE must keep the lines that it
+had: for a rotated file take a name of its own, such as --producer web-1-2026-02. The last line of a file is held back
+while it has no line feed; the last line of a pipe that has ended is a line like others.
 
 Examples:
   $ leat publish logs/web access.log
@@ -81,8 +94,14 @@ async function publish(session: Session, topic: string, file: string | undefined
   try {
     input = await inputOf(session, file);
     const runs = meter.lines(splitLines(meter.bytes(input), maxLineBytes));
-    const source = createBatchSource(batchLines(runs, eventMaker(options), batchLimits), session.signal);
-    await send(session, topic, source, options, totals, progress);
+    const partial = holdBackPartial(
+      options.producer !== undefined && !options.includePartial && (await isFile(session, file)),
+    );
+    const { fromLine = 1, envelope: isJson = false } = options;
+    const lines = chooseLines(runs, { fromLine, isJson, holdBack: partial.holdBack });
+    const source = createBatchSource(batchLines(lines, eventMaker(options), batchLimits), session.signal);
+    await send(session, { topic, file, source, options, totals, onKnown: partial.setKnown }, progress);
+    if (partial.held !== undefined) progress.notice(describeHeldBack(partial.held));
     if (source.failure() !== undefined) throw source.failure();
     if (session.signal.aborted && !session.outputClosed()) throw new CliError('interrupted', exitCodes.interrupted);
   } catch (error) {
@@ -102,20 +121,48 @@ function tellWhatIsWaitedFor({ terminal }: Session, { notice }: Progress): void 
   if (terminal.stderr.isTTY === true) notice('waiting for what was sent to be durable; Ctrl-C again leaves at once');
 }
 
-async function send(
-  session: Session,
-  topic: string,
-  source: BatchSource,
-  options: PublishOptions,
-  totals: PublishTotals,
-  { notice }: Progress,
-): Promise<void> {
-  const { producer: producerId } = options;
+interface Sending {
+  readonly topic: string;
+  readonly file: string | undefined;
+  readonly source: BatchSource;
+  readonly options: PublishOptions;
+  readonly totals: PublishTotals;
+  readonly onKnown: (events: bigint) => void;
+}
+
+async function send(session: Session, sending: Sending, { notice }: Progress): Promise<void> {
+  const { topic, source, options, totals } = sending;
   const client = session.client(options);
-  if (producerId === undefined) {
-    return publishBatches(client.events, { topic, source, limits: callLimits, totals, stop: session.signal });
+  const stop = session.signal;
+  if (options.producer === undefined) {
+    return publishBatches(client.events, { topic, source, limits: callLimits, totals, stop });
   }
-  return publishAsProducer(client, { topic, producerId, source, totals, stop: session.signal, notice });
+  const { producer: producerId, envelope, fromLine = 1 } = options;
+  const onKnown = (events: bigint) => {
+    sending.onKnown(events);
+    // Blank lines are passed over, so an event's number does not tell its line.
+    const next = envelope ? `event ${events + 1n}` : `line ${events + BigInt(fromLine)}`;
+    if (events > 0n) notice(`producer ${producerId} has ${events} events on ${topic}; going on from ${next}`);
+  };
+  return publishAsProducer(client, { ...sending, producerId, onKnown, stop, notice });
+}
+
+/** Holds back the last line of a file, if it has no line feed and was not published before. */
+function holdBackPartial(isWanted: boolean) {
+  let known = 0n;
+  let held: PartialLine | undefined;
+  const holdBack = (line: PartialLine) => {
+    if (BigInt(line.eventsBefore) < known) return false;
+    held = line;
+    return true;
+  };
+  return {
+    holdBack: isWanted ? holdBack : undefined,
+    setKnown: (events: bigint) => void (known = events),
+    get held() {
+      return held;
+    },
+  };
 }
 
 /** Not where somebody types the lines: two would write to one screen. */
@@ -141,6 +188,20 @@ async function sizeOf(file: string | undefined): Promise<number | undefined> {
   if (file === undefined || isStdin(file)) return undefined;
   const stats = await stat(file).catch(() => undefined);
   return stats?.isFile() === true ? stats.size : undefined;
+}
+
+/** A file may still be written to, also one that is the standard input; a pipe that has ended may not. */
+async function isFile({ terminal }: Session, file: string | undefined): Promise<boolean> {
+  if (file !== undefined && !isStdin(file)) return (await stat(file)).isFile();
+  const { fd } = terminal.stdin as { readonly fd?: unknown };
+  return typeof fd === 'number' && fstatSync(fd).isFile();
+}
+
+function describeHeldBack({ line, bytes }: PartialLine): string {
+  return (
+    `line ${line} was held back: its ${bytes} bytes have no line feed, so it may not be complete; ` +
+    'add the line feed and publish again, or give --include-partial'
+  );
 }
 
 function isStdin(file: string | undefined): boolean {

@@ -5,6 +5,8 @@ export interface LineRun {
   readonly lines: readonly Buffer[];
   /** Number of the first of them, from 1. */
   readonly firstLine: number;
+  /** True: one line, behind the last line feed. */
+  readonly isPartial?: boolean;
 }
 
 /**
@@ -31,7 +33,7 @@ export async function* splitLines(chunks: AsyncIterable<Buffer>, maxLineBytes: n
     partBytes += chunk.length - from;
     if (partBytes > maxLineBytes) throw tooLong(firstLine, maxLineBytes);
   }
-  if (partBytes > 0) yield { lines: [Buffer.concat(parts)], firstLine };
+  if (partBytes > 0) yield { lines: [Buffer.concat(parts)], firstLine, isPartial: true };
 }
 
 function tooLong(line: number, maxLineBytes: number): Error {

@@ -1,9 +1,16 @@
 import type { EventRecord, Start } from '../../gen/leat/v1/event.js';
 import { Timestamp } from '../../gen/google/protobuf/timestamp.js';
 import type { ListEventsRequest } from '../../gen/leat/v1/event_service.js';
-import type { FollowOptions, FollowStart, LeatClient, Setback } from '../client/index.js';
+import {
+  LeatError,
+  Status,
+  type FollowOptions,
+  type FollowStart,
+  type LeatClient,
+  type Setback,
+} from '../client/index.js';
 import { openCheckpointFile } from './checkpoint-file.js';
-import { usageError } from './cli-error.js';
+import { CliError, exitCodes, usageError } from './cli-error.js';
 
 export interface PlaceOptions {
   readonly checkpoint?: string;
@@ -44,8 +51,21 @@ export async function tailFromPlace(
       await write(record);
     }
   } catch (error) {
-    throw file?.failure ?? error;
+    throw file?.failure ?? explainPlace(error, topic, options);
   }
+}
+
+const outdated: readonly (string | undefined)[] = ['OFFSET_TRIMMED', 'OFFSET_BEYOND_HEAD', 'EPOCH_CHANGED'];
+
+/** The place does not fit what the server has. --from would not help: the place comes first. */
+function explainPlace(error: unknown, topic: string, { checkpoint, cursor = '' }: PlaceOptions): unknown {
+  if (!(error instanceof LeatError) || !outdated.includes(error.reason)) return error;
+  const note =
+    checkpoint === undefined
+      ? `the cursor was not moved; to begin elsewhere: leat cursor set ${topic} ${cursor} OFFSET --rewind`
+      : `${checkpoint} was not changed; to begin elsewhere, remove it and give --from`;
+  const message = `${error.message} (${Status[error.code]}, ${error.reason})`;
+  return new CliError(message, exitCodes.failed, [note], { cause: error });
 }
 
 function followOptions(options: PlaceOptions, { onSetback, onHead, ...settings }: TailSettings): FollowOptions {

@@ -10,6 +10,11 @@ export interface TokenPlace {
   readonly offset: number;
   /** The name of the last item that was read; empty if offsets alone are enough. */
   readonly key: string;
+  /**
+   * Commit time of the event at `offset`, in milliseconds. It tells a restored log, in which another event took that
+   * offset later, from the log that the token was given by; see `checkPosition`. Absent: unknown, not checked.
+   */
+  readonly commitTimeMs?: number;
 }
 
 /** Page tokens and resume tokens of one list: opaque to clients, checked strictly when they come back. */
@@ -32,22 +37,26 @@ export interface TokenScope {
   readonly subject?: string;
 }
 
-// version (1), hash of kind and subject (8), hash of the epoch (8), offset (8), key, CRC32C of all before (4)
-const VERSION = 1;
+// version (1), hash of kind and subject (8), hash of the epoch (8), offset (8), commit time (6; 0: unknown), key,
+// CRC32C of all before (4)
+const VERSION = 2;
 const SCOPE_AT = 1;
 const EPOCH_AT = 9;
 const OFFSET_AT = 17;
-const KEY_AT = 25;
+const TIME_AT = 25;
+const TIME_BYTES = 6;
+const KEY_AT = TIME_AT + TIME_BYTES;
 const CRC_BYTES = 4;
 
 export function createTokenCodec({ epoch, kind, subject = '' }: TokenScope): TokenCodec {
   const head = Buffer.concat([Buffer.of(VERSION), hash(`${kind}\0${subject}`), hash(epoch)]);
 
   return {
-    encode({ offset, key }) {
+    encode({ offset, key, commitTimeMs = 0 }) {
       const bytes = Buffer.alloc(KEY_AT + Buffer.byteLength(key) + CRC_BYTES);
       head.copy(bytes);
       bytes.writeBigUInt64BE(BigInt(offset), OFFSET_AT);
+      bytes.writeUIntBE(commitTimeMs, TIME_AT, TIME_BYTES);
       bytes.write(key, KEY_AT);
       const crcAt = bytes.length - CRC_BYTES;
       bytes.writeUInt32BE(crc32c(bytes.subarray(0, crcAt)), crcAt);
@@ -87,8 +96,10 @@ function parse(token: string): Buffer | undefined {
 function readPlace(bytes: Buffer): TokenPlace | undefined {
   const offset = Number(bytes.readBigUInt64BE(OFFSET_AT));
   if (!Number.isSafeInteger(offset)) return undefined;
+  const commitTimeMs = bytes.readUIntBE(TIME_AT, TIME_BYTES);
   try {
-    return { offset, key: decodeUtf8(bytes.subarray(KEY_AT, bytes.length - CRC_BYTES)) };
+    const key = decodeUtf8(bytes.subarray(KEY_AT, bytes.length - CRC_BYTES));
+    return commitTimeMs === 0 ? { offset, key } : { offset, key, commitTimeMs };
   } catch {
     return undefined; // Not UTF-8; it has no other way to say so.
   }

@@ -77,11 +77,11 @@ function createFatalPath() {
 }
 
 async function run(config: Config, log: Logger, ends: Ends, onFatal: (error: unknown) => void): Promise<ExitCode> {
-  const { dataDir, newEpoch } = config;
+  const { dataDir, newEpoch, producerMaxIdle: producerMaxIdleMs } = config;
   const lost = ends.lost.catch(() => undefined);
   const warn = (values: object, message: string) => log.warn(values, message);
   const unclean = findUncleanStop(dataDir);
-  const store = await openSqliteStore({ dataDir, newEpoch, onFatal, warn });
+  const store = await openSqliteStore({ dataDir, newEpoch, producerMaxIdleMs, onFatal, warn });
   if (unclean)
     log.warn(unclean, 'the previous run did not stop cleanly: recovered its log, no acknowledged write is lost');
   try {

@@ -58,7 +58,7 @@ export function createPageResponder(): PageResponder {
 function encodePage(page: Page, state: ReaderState, tokens: TokenCodec): Uint8Array {
   const rest = ListEventsResponse.encode({
     records: [],
-    resumeToken: tokens.encode({ offset: page.scannedTo, key: '' }),
+    resumeToken: tokens.encode({ offset: page.scannedTo, key: '', commitTimeMs: page.commitTimeMs }),
     readOffset: BigInt(page.scannedTo),
     headOffset: BigInt(page.head),
     state: STATES[state],

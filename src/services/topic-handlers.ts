@@ -1,4 +1,5 @@
 import type { EventServiceImplementation } from '../../gen/leat/v1/event_service.js';
+import { checkPosition } from '../domain/events/check-position.js';
 import {
   readCommitCursor,
   readGetProducer,
@@ -26,7 +27,9 @@ export function createTopicHandlers({ store }: { store: Store }): TopicHandlers 
       return { lastSequence: BigInt(lastSequence), lastOffset: BigInt(lastOffset) };
     },
     async commitCursor(request) {
-      const [cursor] = await store.write([{ kind: 'commit-cursor', ...readCommitCursor(request) }]);
+      const { position, place } = readCommitCursor(store.epoch, request);
+      if (place) await checkPosition(store, position.topic, 'resume_token', place);
+      const [cursor] = await store.write([{ kind: 'commit-cursor', ...position }]);
       return { offset: BigInt(cursor.offset), headOffset: BigInt(cursor.headOffset) };
     },
     async getTopic(request) {

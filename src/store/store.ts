@@ -37,6 +37,11 @@ export interface Store extends FileLookups {
   /** In the order of their names. */
   listCursors(topic: string): Promise<readonly CursorInfo[]>;
   producer(topic: string, producerId: string): Promise<ProducerInfo | undefined>;
+  /**
+   * Commit time of the event at an offset; 0 if it is not kept, damaged, or was never there. The head's is known even
+   * if it is trimmed. Two events that had the same offset, one of them before a restore, are told apart by it.
+   */
+  commitTime(topic: string, offset: number): Promise<number>;
   /** The first kept offset whose commit time is at or after `timeMs`; head + 1 if there is none. */
   offsetAtTime(topic: string, timeMs: number): Promise<number>;
 
@@ -96,6 +101,8 @@ export interface Page {
   readonly scannedTo: number;
   /** The topic's last offset at the time of reading. */
   readonly head: number;
+  /** As `commitTime` of `scannedTo`. Absent: unknown. */
+  readonly commitTimeMs?: number;
 }
 
 export interface TopicInfo {
@@ -158,7 +165,17 @@ export interface AppendEvents {
   readonly author: string;
   readonly events: EventRun;
   readonly expectedLastOffset?: number;
-  readonly producer?: { readonly producerId: string; readonly firstSequence: number };
+  readonly producer?: ProducerBatch;
+}
+
+export interface ProducerBatch {
+  readonly producerId: string;
+  readonly firstSequence: number;
+  /**
+   * True: the producer is remembered after its last event was trimmed, and that event, sent again, is still a duplicate.
+   * Forgotten by DeleteTopic, or when the store's limit for idle producers has passed. Default: forgotten with the trim.
+   */
+  readonly keep?: boolean;
 }
 
 export interface AppendResult {

@@ -104,6 +104,57 @@ describe('leat publish', () => {
     expect((await jsonOf('broken')).map(({ type }) => type)).toEqual(['a', 'b']);
   });
 
+  it('takes envelopes with a byte order mark, with CRLF and with blank lines between them', async () => {
+    const objects = ['{"type":"a","data":{"n":1}}', '{"type":"b","data":[ 1 ]}', '{"type":"c","data":"text\\r"}'];
+    const input = `\ufeff${objects[0]}\r\n\r\n \t\n\ufeff${objects[1]}\r\n\n\n${objects[2]}\r\n\r\n`;
+    expect(await leat(['publish', 'windows', '--envelope'], input)).toEqual({
+      code: 0,
+      stdout: 'published 3 events to windows, offsets 1 to 3\n',
+      stderr: '',
+    });
+    expect(await jsonOf('windows')).toMatchObject([
+      { type: 'a', data: { n: 1 } },
+      { type: 'b', data: [1] },
+      { type: 'c', data: 'text\r' },
+    ]);
+    const asProducer = () => leat(['publish', 'windows', '--envelope', '--producer', 'w'], input);
+    expect(await asProducer()).toMatchObject({ code: 0, stdout: 'published 3 events to windows, offsets 4 to 6\n' });
+    expect(await asProducer()).toEqual({
+      code: 0,
+      stdout: 'nothing new: all 3 events of producer w were on windows already\n',
+      stderr: 'producer w has 3 events on windows; going on from event 4\n',
+    });
+  });
+
+  it.each([[], ['--producer', 'lines']])('counts blank lines between envelopes as lines (%s)', async (...flags) => {
+    const topic = `blank-lines${flags.length}`;
+    const good = '{"type":"a"}\n\n\n{"type":"b"}\n';
+    const unreadable = await leat(['publish', topic, '--envelope', ...flags], `${good}\nnonsense\n`);
+    expect(unreadable.code).toBe(2);
+    expect(unreadable.stderr).toMatch(
+      /error: line 6: not JSON: .*\n {2}lines 1 to 4 are durable; go on from line 5\n$/,
+    );
+    const big = `{"type":"c","data":"${'x'.repeat(300_000)}"}`;
+    const refused = await leat(['publish', `${topic}/refused`, '--envelope', ...flags], `${good}${big}\n`);
+    expect(refused.stderr).toMatch(/error: line 5: text: /);
+  });
+
+  it('goes on from a line that is named, and passes over those before it', async () => {
+    const from = (line: string, topic: string, ...flags: string[]) =>
+      leat(['publish', topic, '--from-line', line, ...flags], numberedLines(5));
+    expect(await from('4', 'from-line')).toMatchObject({ stdout: 'published 2 events to from-line, offsets 1 to 2\n' });
+    expect((await jsonOf('from-line')).map(({ data }) => data)).toEqual(['line 4', 'line 5']);
+    expect(await from('9', 'from-line')).toMatchObject({ code: 0, stdout: 'published 0 events to from-line\n' });
+    expect(JSON.parse((await from('5', 'from-line', '--json')).stdout)).toMatchObject({ nextLine: '6', accepted: '1' });
+    for (const wrong of ['0', '-1', 'x', '1.5']) expect((await from(wrong, 'from-line')).code).toBe(2);
+  });
+
+  it('refuses an envelope with an empty id, which would not make it harmless to repeat', async () => {
+    const { code, stderr } = await leat(['publish', 'empty-id', '--envelope'], '{"id":"","type":"a"}\n');
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^error: line 1: "id" is empty; /);
+  });
+
   it('says which line the server refuses, and why', async () => {
     const { code, stderr, stdout } = await leat(['publish', 'refused', '--json'], `ok\n${'x'.repeat(300_000)}\nlate\n`);
     expect(code).toBe(2);

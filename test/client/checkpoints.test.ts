@@ -110,15 +110,37 @@ describe('a checkpoint that is loaded and saved', () => {
     const loading = client.follow(topic, { checkpoint: { load: fail, save: fail } });
     await expect(loading.next()).rejects.toMatchObject({ name: 'LeatError', cause });
 
-    const waiting = client.follow(topic, { checkpoint: { load: () => '', save: fail }, saveIntervalMs: 0 });
+    const waiting = client.follow(topic, { checkpoint: { load: () => undefined, save: fail }, saveIntervalMs: 0 });
     await expect(async () => {
       for await (const _event of waiting) void _event;
     }).rejects.toMatchObject({ name: 'LeatError', message: 'disk full', cause });
 
-    const leaving = client.follow(topic, { checkpoint: { load: () => '', save: fail } });
+    const leaving = client.follow(topic, { checkpoint: { load: () => undefined, save: fail } });
     await leaving.next();
     await leaving.next();
     await expect(leaving.return()).rejects.toMatchObject({ cause });
+  });
+
+  it.each(['', '\n', '12'])('that is loaded as %j is refused, and not taken for a beginning', async (loaded) => {
+    const topic = await publishTopic(3);
+    const { saved, store } = memory();
+    const reading = client.follow(topic, { checkpoint: { ...store, load: () => loaded }, start: 'now', live: false });
+    await expect(reading.next()).rejects.toMatchObject({ name: 'LeatError', reason: 'INVALID_CHECKPOINT' });
+    expect(saved).toEqual([]);
+  });
+
+  it('does not move back while another filter passes over what is done', async () => {
+    const topic = await publishTopic(2_000);
+    const { store, offsets } = memory();
+    // Nothing matches: 1,500 is far behind the beginning of the page that its token is from.
+    const filter = { subjects: ['1500'] };
+    for await (const _event of client.follow(topic, { checkpoint: store, filter, limit: 1, live: false })) void _event;
+    const [first] = offsets();
+    for await (const _event of client.follow(topic, { checkpoint: store, live: false, limit: 1, saveIntervalMs: 0 })) {
+      void _event;
+    }
+    expect(first).toBe(1_500);
+    expect(offsets().every((offset, index, all) => offset >= (all[index - 1] ?? 0))).toBe(true);
   });
 
   it('is saved at the signal', async () => {

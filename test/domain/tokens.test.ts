@@ -20,10 +20,14 @@ function failure(token: string, tokens = codec) {
 }
 
 const damaged = { kind: 'invalid', reason: 'INVALID_FIELD', field: 'page_token' };
-const places = fc.record({
-  offset: fc.maxSafeNat(),
-  key: fc.string({ unit: 'grapheme', maxLength: 200 }),
-});
+const places = fc.record(
+  {
+    offset: fc.maxSafeNat(),
+    key: fc.string({ unit: 'grapheme', maxLength: 200 }),
+    commitTimeMs: fc.integer({ min: 1, max: 2 ** 48 - 1 }),
+  },
+  { requiredKeys: ['offset', 'key'] },
+);
 
 describe('tokens', () => {
   it('bring back the place they were made for', () => {

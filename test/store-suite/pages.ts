@@ -3,6 +3,8 @@ import { refusalOf } from './conditions.js';
 import { append, bulky, matchType, readAll, recordsOf, text, texts, timeMsOf } from './events.js';
 import { sharedStore } from './opened.js';
 import type { OpenStore } from './opened.js';
+import type { ReadOptions } from '../../src/store/store.js';
+import { until } from '../support/until.js';
 
 const KIB = 1024;
 
@@ -184,6 +186,63 @@ export function pagesSuite(open: OpenStore): void {
       read.forEach((seen, i) => expect(seen).toEqual(Array.from({ length: 40 - i }, (_, n) => i + 1 + n)));
       await append(subject.store, topic, [text('41')]);
       expect((await offsets(topic, 0)).at(-1)).toBe(41);
+    });
+  });
+
+  describe('commitTime', () => {
+    const subject = sharedStore(open);
+
+    /** Ten commits of 1 to 40 events, each in a millisecond of its own. */
+    async function appendSlowly(topic: string): Promise<number[]> {
+      for (let commit = 0; commit < 10; commit += 1) {
+        const { commitTimeMs } = await append(subject.store, topic, texts(1 + ((commit * 13) % 40)));
+        await until(() => Date.now() > commitTimeMs);
+      }
+      return (await readAll(subject.store, topic)).records.map(timeMsOf);
+    }
+
+    it('is that of the event at the offset, of every event, and 0 where there is none', async () => {
+      const topic = subject.fresh();
+      const times = await appendSlowly(topic);
+      expect(new Set(times).size).toBe(10);
+      const asked = times.map((_, index) => subject.store.commitTime(topic, index + 1));
+      expect(await Promise.all(asked)).toEqual(times);
+      expect(await subject.store.commitTime(topic, 0)).toBe(0);
+      expect(await subject.store.commitTime(topic, times.length + 1)).toBe(0);
+      expect(await subject.store.commitTime(subject.fresh(), 1)).toBe(0);
+    });
+
+    it('is in every page that of its last event that was looked at, whatever ends the page', async () => {
+      const topic = subject.fresh();
+      const times = await appendSlowly(topic);
+      const bounds: ReadOptions[] = [
+        {},
+        { limit: 3 },
+        { maxBytes: 100 },
+        { matcher: matchType('none') },
+        { matcher: { ...matchType('none'), mayMatch: () => false } },
+      ];
+      for (const options of bounds) {
+        const { pages } = await readAll(subject.store, topic, 0, options);
+        for (const { scannedTo, commitTimeMs } of pages) expect(commitTimeMs).toBe(times[scannedTo - 1]);
+        for (let last = 1; last <= times.length; last += 7) {
+          const { scannedTo, commitTimeMs } = await subject.store.readPage(topic, 0, { ...options, last });
+          expect(commitTimeMs).toBe(times[scannedTo - 1]);
+        }
+      }
+    });
+
+    it('is unknown of what is trimmed, but for the head', async () => {
+      const topic = subject.fresh();
+      const times = await appendSlowly(topic);
+      const head = times.length;
+      await subject.store.write([{ kind: 'trim-topic', topic, firstOffset: 20 }]);
+      expect(await subject.store.commitTime(topic, 19)).toBe(0);
+      expect(await subject.store.commitTime(topic, 20)).toBe(times[19]);
+      await subject.store.write([{ kind: 'delete-topic', topic }]);
+      expect(await subject.store.commitTime(topic, 20)).toBe(0);
+      expect(await subject.store.commitTime(topic, head)).toBe(times.at(-1));
+      expect((await subject.store.readPage(topic, head)).commitTimeMs).toBe(times.at(-1));
     });
   });
 

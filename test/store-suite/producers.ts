@@ -164,6 +164,67 @@ export function producersSuite(open: OpenStore): void {
       expect((await refusalOf(send(topic, 1, ['1']))).is).toBe('exists SEQUENCE_REUSED');
     });
 
+    describe('that is kept', () => {
+      const sendKept = (topic: string, firstSequence: number, values: readonly string[]) =>
+        append(
+          subject.store,
+          topic,
+          values.map((value) => text(value)),
+          { producer: { producerId: 'p', firstSequence, keep: true } },
+        );
+
+      /** Trims all of a topic, and waits until another producer there, which is not kept, has been swept. */
+      async function trimAll(topic: string): Promise<void> {
+        const other = { producerId: 'q', firstSequence: 1 };
+        const { lastOffset } = await append(subject.store, topic, [text('q')], { producer: other });
+        await subject.store.write([{ kind: 'trim-topic', topic, firstOffset: lastOffset + 1 }]);
+        await until(async () => (await subject.store.topic(topic))?.storedBytes === 0);
+      }
+
+      it('is remembered when its events are trimmed, and goes on where it was', async () => {
+        const topic = subject.fresh();
+        await sendKept(topic, 1, ['1', '2', '3']);
+        await trimAll(topic);
+        expect(await subject.store.producer(topic, 'p')).toEqual({ lastSequence: 3, lastOffset: 3 });
+        expect(await subject.store.producer(topic, 'q')).toBeUndefined();
+        expect(await sendKept(topic, 3, ['3'])).toMatchObject({ accepted: 0, duplicates: 1 });
+        expect(await sendKept(topic, 3, ['3', '4'])).toMatchObject({ accepted: 1, duplicates: 1, firstOffset: 5 });
+        expect(await sendKept(topic, 3, ['3', '4'])).toMatchObject({ accepted: 0, duplicates: 2 });
+        expect(await contents(subject.store, topic, 4)).toEqual(['5 4']);
+        await trimAll(topic);
+        expect(await sendKept(topic, 4, ['4', '5', '6'])).toMatchObject({ accepted: 2, duplicates: 1 });
+        expect(await sendKept(topic, 5, ['5', '6'])).toMatchObject({ accepted: 0, duplicates: 2 });
+      });
+
+      it('is refused with another last event, and with numbers before it alone, which cannot be compared', async () => {
+        const topic = subject.fresh();
+        await sendKept(topic, 1, ['1', '2', '3']);
+        await trimAll(topic);
+        for (const [first, values] of [
+          [3, ['other']],
+          [3, ['other', '4']],
+          [1, ['1', '2', 'other']],
+          [1, ['1', '2']],
+        ] as const) {
+          expect((await refusalOf(sendKept(topic, first, values))).is).toBe('exists SEQUENCE_REUSED');
+        }
+        expect((await refusalOf(sendKept(topic, 5, ['5']))).is).toBe('conflict SEQUENCE_GAP');
+        // A batch whose last event can be compared is a retry.
+        expect(await sendKept(topic, 1, ['1', '2', '3'])).toMatchObject({ accepted: 0, duplicates: 3 });
+      });
+
+      it('is forgotten with its topic', async () => {
+        const topic = subject.fresh();
+        await sendKept(topic, 1, ['1', '2']);
+        await subject.store.write([{ kind: 'delete-topic', topic }]);
+        expect(await subject.store.producer(topic, 'p')).toBeUndefined();
+        expect((await refusalOf(sendKept(topic, 3, ['3']))).is).toBe('conflict PRODUCER_UNKNOWN');
+        expect(await sendKept(topic, 1, ['anew'])).toMatchObject({ accepted: 1, firstOffset: 3 });
+        await trimAll(topic);
+        expect(await sendKept(topic, 1, ['anew'])).toMatchObject({ accepted: 0, duplicates: 1 });
+      });
+    });
+
     it('never answers a resend of trimmed events as if it were new', async () => {
       const topic = subject.fresh();
       await send(topic, 1, ['1', '2', '3']);

@@ -87,6 +87,40 @@ describe('housekeeping', () => {
     expect((await filled.store.topic(TOPIC))?.headOffset).toBe(510);
   });
 
+  it('forgets a producer that is kept when it has been idle for too long, and no event of it is kept', async () => {
+    await using dir = await makeTempDir();
+    const store = await openSqliteStore({ dataDir: dir.path, housekeepingMs: 1e9 });
+    const events = encodeEventRun([Event.encode(Event.fromPartial({ type: 't' })).finish()]);
+    const publish = (topic: string, producerId: string, keep: boolean) =>
+      store.write([
+        {
+          kind: 'append-events',
+          topic,
+          author: '',
+          events,
+          producer: { producerId, firstSequence: 1, keep },
+        },
+      ]);
+    for (const topic of ['trimmed', 'not-trimmed']) {
+      await publish(topic, 'named', true);
+      await publish(topic, 'random', false);
+    }
+    await store.write([{ kind: 'trim-topic', topic: 'trimmed', firstOffset: 3 }]);
+    await store.close();
+    const db = openForWriting(path.join(dir.path, 'leat.db'));
+    const { step } = createHousekeeping(db, createTransactions(db), { producerMaxIdleMs: 1e9 });
+    const producers = () =>
+      db.prepare('SELECT producer_id FROM producers ORDER BY topic_id, producer_id').pluck().all();
+    const sweepAt = (nowMs: number) => {
+      while (step(nowMs));
+      return producers();
+    };
+    expect(sweepAt(Date.now())).toEqual(['named', 'named', 'random']);
+    expect(sweepAt(Date.now() + 0.9e9)).toEqual(['named', 'named', 'random']);
+    expect(sweepAt(Date.now() + 1.1e9)).toEqual(['named', 'random']);
+    db.close();
+  });
+
   it('works in steps, between which others commit', async () => {
     await using dir = await makeTempDir();
     const store = await openSqliteStore({ dataDir: dir.path, housekeepingMs: 1e9 });

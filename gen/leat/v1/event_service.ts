@@ -60,14 +60,21 @@ export interface PublishEventsRequest {
 /**
  * Names a batch within the sequence of one producer's events on one topic. Resending what is already there is
  * harmless; a batch that is partly there is completed. Resending the newest batch with other content is
- * ALREADY_EXISTS (reason SEQUENCE_REUSED). The state is kept until the producer's last event is trimmed; after
- * that, or for a name never seen, a sequence other than 1 is ABORTED (reason PRODUCER_UNKNOWN).
+ * ALREADY_EXISTS (reason SEQUENCE_REUSED). The state outlives the producer's events, by a year after the last one
+ * unless the server is configured otherwise: its last event, sent again after it was trimmed, is still a duplicate.
+ * DeleteTopic forgets it. Of a producer that is not known a sequence other than 1 is ABORTED (reason
+ * PRODUCER_UNKNOWN).
  */
 export interface ProducerPosition {
   /** The producer, 1 to 128 characters; a fresh one for every run, unless the run goes on from GetProducer. */
   producerId: string;
   /** Sequence number of the batch's first event, from 1, dense over the batch's events. */
   firstSequence: bigint;
+  /**
+   * True: the producer is forgotten as soon as its last event is trimmed. For random names that no later run uses
+   * again, so that they do not add up. Default: false.
+   */
+  transient?: boolean | undefined;
 }
 
 /** Detail of an error of PublishEvents: what is durable nevertheless. */
@@ -161,6 +168,12 @@ export interface CommitCursorRequest {
   offset: bigint;
   /** True: the cursor may move back. Default: an older offset changes nothing. */
   rewind: boolean;
+  /**
+   * A resume_token of this topic from offset, or from before it. With it the position is checked to be of this log:
+   * INVALID_ARGUMENT (reason TOKEN_MISMATCH), FAILED_PRECONDITION (reason EPOCH_CHANGED) if the store was restored
+   * from a backup since. Absent: only that offset is not beyond the head.
+   */
+  resumeToken?: string | undefined;
 }
 
 /** Where the reader stands now. */
@@ -673,7 +686,7 @@ export const PublishEventsRequest: MessageFns<PublishEventsRequest> = {
 };
 
 function createBaseProducerPosition(): ProducerPosition {
-  return { producerId: "", firstSequence: 0n };
+  return { producerId: "", firstSequence: 0n, transient: undefined };
 }
 
 export const ProducerPosition: MessageFns<ProducerPosition> = {
@@ -686,6 +699,9 @@ export const ProducerPosition: MessageFns<ProducerPosition> = {
         throw new globalThis.Error("value provided for field message.firstSequence of type int64 too large");
       }
       writer.uint32(16).int64(message.firstSequence);
+    }
+    if (message.transient !== undefined) {
+      writer.uint32(24).bool(message.transient);
     }
     return writer;
   },
@@ -719,6 +735,14 @@ export const ProducerPosition: MessageFns<ProducerPosition> = {
             message.firstSequence = reader.int64() as bigint;
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.transient = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -743,6 +767,7 @@ export const ProducerPosition: MessageFns<ProducerPosition> = {
         : isSet(object.first_sequence)
         ? BigInt(object.first_sequence)
         : 0n,
+      transient: isSet(object.transient) ? globalThis.Boolean(object.transient) : undefined,
     };
   },
 
@@ -753,6 +778,9 @@ export const ProducerPosition: MessageFns<ProducerPosition> = {
     }
     if (message.firstSequence !== 0n) {
       obj.firstSequence = message.firstSequence.toString();
+    }
+    if (message.transient !== undefined) {
+      obj.transient = message.transient;
     }
     return obj;
   },
@@ -766,6 +794,7 @@ export const ProducerPosition: MessageFns<ProducerPosition> = {
     message.firstSequence = (object.firstSequence !== undefined && object.firstSequence !== null)
       ? BigInt(object.firstSequence)
       : 0n;
+    message.transient = object.transient ?? undefined;
     return message;
   },
 };
@@ -1510,7 +1539,7 @@ export const ListEventsResponse: MessageFns<ListEventsResponse> = {
 };
 
 function createBaseCommitCursorRequest(): CommitCursorRequest {
-  return { topic: "", cursor: "", offset: 0n, rewind: false };
+  return { topic: "", cursor: "", offset: 0n, rewind: false, resumeToken: undefined };
 }
 
 export const CommitCursorRequest: MessageFns<CommitCursorRequest> = {
@@ -1529,6 +1558,9 @@ export const CommitCursorRequest: MessageFns<CommitCursorRequest> = {
     }
     if (message.rewind !== false) {
       writer.uint32(32).bool(message.rewind);
+    }
+    if (message.resumeToken !== undefined) {
+      writer.uint32(42).string(message.resumeToken);
     }
     return writer;
   },
@@ -1578,6 +1610,14 @@ export const CommitCursorRequest: MessageFns<CommitCursorRequest> = {
             message.rewind = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.resumeToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1596,6 +1636,11 @@ export const CommitCursorRequest: MessageFns<CommitCursorRequest> = {
       cursor: isSet(object.cursor) ? globalThis.String(object.cursor) : "",
       offset: isSet(object.offset) ? BigInt(object.offset) : 0n,
       rewind: isSet(object.rewind) ? globalThis.Boolean(object.rewind) : false,
+      resumeToken: isSet(object.resumeToken)
+        ? globalThis.String(object.resumeToken)
+        : isSet(object.resume_token)
+        ? globalThis.String(object.resume_token)
+        : undefined,
     };
   },
 
@@ -1613,6 +1658,9 @@ export const CommitCursorRequest: MessageFns<CommitCursorRequest> = {
     if (message.rewind !== false) {
       obj.rewind = message.rewind;
     }
+    if (message.resumeToken !== undefined) {
+      obj.resumeToken = message.resumeToken;
+    }
     return obj;
   },
 
@@ -1625,6 +1673,7 @@ export const CommitCursorRequest: MessageFns<CommitCursorRequest> = {
     message.cursor = object.cursor ?? "";
     message.offset = (object.offset !== undefined && object.offset !== null) ? BigInt(object.offset) : 0n;
     message.rewind = object.rewind ?? false;
+    message.resumeToken = object.resumeToken ?? undefined;
     return message;
   },
 };

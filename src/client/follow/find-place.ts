@@ -2,7 +2,7 @@ import { Status } from 'nice-grpc';
 import { persevere } from '../attempts.js';
 import type { EventClient } from '../event-client.js';
 import { LeatError } from '../leat-error.js';
-import { parseCheckpoint, type Place } from './checkpoint.js';
+import { invalidCheckpoint, parseCheckpoint, type Place } from './checkpoint.js';
 import type { FollowOptions, FollowStart } from './follow-options.js';
 import { toStart, type PlainStart } from './follow-request.js';
 import { readPages, type ReadOptions } from './read-pages.js';
@@ -10,6 +10,7 @@ import { readPages, type ReadOptions } from './read-pages.js';
 /**
  * Where a reader begins, as a place with a token: by what is stored, or else by `start`. Asks the service once, so that
  * from the very first event on every place has a token of the store that it belongs to.
+ * Errors: INVALID_CHECKPOINT, OFFSET_BEYOND_HEAD, and those of ListEvents.
  */
 export async function findPlace(
   events: EventClient,
@@ -22,14 +23,30 @@ export async function findPlace(
   if (typeof start === 'string' || !('checkpoint' in start)) return locate(start);
 
   const place = parseCheckpoint(start.checkpoint);
+  const fromToken = () => locate({ resumeToken: place.token });
   try {
-    const { token } = await locate({ resumeToken: place.token });
-    return { offset: place.offset, token };
+    return checkedPlace(topic, place, await fromToken());
   } catch (error) {
     // The token is good, but a page began there of which the trimmed part was done.
-    if (!(error instanceof LeatError) || !isTrimmedUpTo(error, place.offset)) throw error;
-    return locate({ afterOffset: place.offset });
+    if (!isTrimmedUpTo(error, place.offset)) throw error;
   }
+  const found = await locate({ afterOffset: place.offset });
+  // An offset alone fits any store. That the token is still good says that the store was not restored meanwhile.
+  await fromToken().catch((error: unknown) => {
+    if (!isTrimmedUpTo(error, place.offset)) throw error;
+  });
+  return found;
+}
+
+/** The place, if it can be one of the log in which its token was found. */
+function checkedPlace(topic: string, place: Place, found: LocatedPlace): Place {
+  if (place.offset < found.offset) throw invalidCheckpoint();
+  if (place.offset > found.headOffset) throw beyondHead(topic, place.offset, found.headOffset);
+  return place;
+}
+
+interface LocatedPlace extends Place {
+  readonly headOffset: bigint;
 }
 
 /** Reads nothing: a range that ends before the first offset is complete at once, wherever it begins. */
@@ -38,15 +55,26 @@ export async function locateStart(
   topic: string,
   start: PlainStart,
   settings: ReadOptions,
-): Promise<Place> {
+): Promise<LocatedPlace> {
   const request = { topic, start: toStart(start), end: { $case: 'beforeOffset', value: 1n } } as const;
   for await (const page of readPages(events, request, settings)) {
-    return { offset: page.readOffset, token: page.resumeToken };
+    return { offset: page.readOffset, token: page.resumeToken, headOffset: page.headOffset };
   }
   throw new LeatError('the service did not say where the reading begins', { code: Status.INTERNAL, reason: 'NO_PAGE' });
 }
 
-function isTrimmedUpTo({ reason, metadata }: LeatError, offset: bigint): boolean {
+/** A position of an earlier run of a store that was restored from a backup, or of another store. */
+function beyondHead(topic: string, offset: bigint, headOffset: bigint): LeatError {
+  const message =
+    `topic "${topic}" ends at offset ${headOffset}, but this checkpoint is at ${offset}: it is from another store, ` +
+    'or from before a restore; check which events are missing before you begin anew';
+  const metadata = { topic, head_offset: `${headOffset}` };
+  return new LeatError(message, { code: Status.OUT_OF_RANGE, reason: 'OFFSET_BEYOND_HEAD', metadata });
+}
+
+function isTrimmedUpTo(error: unknown, offset: bigint): boolean {
+  if (!(error instanceof LeatError)) return false;
+  const { reason, metadata } = error;
   return reason === 'OFFSET_TRIMMED' && BigInt(metadata.first_offset ?? offset + 2n) <= offset + 1n;
 }
 
@@ -59,7 +87,7 @@ async function storedStart(
   if (checkpoint === undefined) return undefined;
   if ('load' in checkpoint) {
     const loaded = await checkpoint.load();
-    return loaded === undefined || loaded === null || loaded === '' ? undefined : { checkpoint: loaded };
+    return loaded === undefined || loaded === null ? undefined : { checkpoint: loaded };
   }
   const { cursor } = checkpoint;
   if (start === undefined) return { cursor };

@@ -33,7 +33,10 @@ export interface FollowFilter {
 
 /** Where a reader's place is kept from process to process, in the caller's hands: a file, a table. */
 export interface CheckpointStore {
-  /** The checkpoint that was saved last; undefined (or null) if none was. Called once, at the start. */
+  /**
+   * The checkpoint that was saved last; undefined (or null) if none was. Called once, at the start. An empty text is
+   * refused (INVALID_CHECKPOINT): it is what is left of a file that was not written completely.
+   */
   load(): string | undefined | null | Promise<string | undefined | null>;
   /** Keeps a checkpoint. Never called again before it is done; what it throws ends the reading. */
   save(checkpoint: string): void | Promise<void>;
@@ -105,7 +108,7 @@ export interface FollowStatus {
 /** An event in its place. */
 export interface FollowedEvent extends EventRecord {
   readonly event: Event;
-  /** Begin here (`start: {checkpoint}`) to go on behind this event. Opaque, at most 280 characters. */
+  /** Begin here (`start: {checkpoint}`) to go on behind this event. Opaque, at most 300 characters. */
   readonly checkpoint: string;
 }
 

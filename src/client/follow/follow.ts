@@ -1,9 +1,10 @@
 import { isAbortError, throwIfAborted } from 'abort-controller-x';
+import { Status } from 'nice-grpc';
 import { Event, type EventRecord } from '../../../gen/leat/v1/event.js';
 import type { EventClient } from '../event-client.js';
 import { LeatError } from '../leat-error.js';
 import { linkSignals } from '../link-signals.js';
-import { formatCheckpoint } from './checkpoint.js';
+import { formatCheckpoint, type Place } from './checkpoint.js';
 import { findPlace } from './find-place.js';
 import type { Follow, FollowedEvent, FollowOptions } from './follow-options.js';
 import { toEnd, toFilter } from './follow-request.js';
@@ -101,21 +102,39 @@ async function* deliver(
   for await (const page of readPages(events, request, { ...settings, maxFirstAttempts: undefined })) {
     board.page(page);
     for (const record of page.records) {
+      if (record.offset === place.offset) checkPassed(topic, place, record);
       if (record.offset <= place.offset) continue;
       board.read(record.offset);
       yield toFollowed(record, token);
       // The next one was asked for, so this one is done.
-      keeper.done({ offset: record.offset, token });
+      keeper.done({ offset: record.offset, token, commitTimeMs: commitTimeOf(record) });
       throwIfAborted(signal);
       if (--left <= 0) return;
     }
     token = page.resumeToken;
+    // Another filter may pass over the place in several pages: it never moves back.
+    if (page.readOffset < place.offset) continue;
     board.done(page);
     keeper.done({ offset: page.readOffset, token });
   }
 }
 
-function toFollowed({ offset, commitTime, author, event }: EventRecord, token: string): FollowedEvent {
+/** Throws EPOCH_CHANGED if the event at the place is another one than it was. */
+function checkPassed(topic: string, { offset, commitTimeMs }: Place, record: EventRecord): void {
+  if (commitTimeMs === undefined || commitTimeMs === commitTimeOf(record)) return;
+  throw new LeatError(
+    `topic "${topic}" holds another event at offset ${offset} than when this checkpoint was saved, because the store ` +
+      'was restored from a backup; check which events are missing before you begin anew',
+    { code: Status.FAILED_PRECONDITION, reason: 'EPOCH_CHANGED', metadata: { topic, offset: `${offset}` } },
+  );
+}
+
+function commitTimeOf({ commitTime }: EventRecord): number | undefined {
+  return commitTime && Number(commitTime.seconds) * 1000 + Math.floor(commitTime.nanos / 1e6);
+}
+
+function toFollowed(record: EventRecord, token: string): FollowedEvent {
+  const { offset, commitTime, author, event } = record;
   return {
     offset,
     commitTime,
@@ -123,7 +142,7 @@ function toFollowed({ offset, commitTime, author, event }: EventRecord, token: s
     event: event ?? Event.fromPartial({}),
     // Made when it is asked for: most events are not the last one.
     get checkpoint() {
-      return formatCheckpoint({ offset, token });
+      return formatCheckpoint({ offset, token, commitTimeMs: commitTimeOf(record) });
     },
   };
 }

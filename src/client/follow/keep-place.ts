@@ -56,7 +56,7 @@ export function createPlaceKeeper({ intervalMs, write, isPassing, onFailure }: K
 
   return {
     done(place) {
-      if (place.offset === (newest?.offset ?? stored)) return;
+      if (newest === undefined && place.offset === stored) return;
       newest = place;
       if (failure?.final !== true) arm();
     },

@@ -23,8 +23,9 @@ export function openKeeper(
     return createPlaceKeeper({ ...keeper, write, isPassing: () => false });
   }
   const { cursor } = checkpoint;
-  const write = async ({ offset }: Place) => {
-    await events.commitCursor({ topic, cursor, offset }, { timeoutMs: COMMIT_TIMEOUT_MS });
+  // With the token the service refuses to move a cursor in a store that was restored meanwhile.
+  const write = async ({ offset, token: resumeToken }: Place) => {
+    await events.commitCursor({ topic, cursor, offset, resumeToken }, { timeoutMs: COMMIT_TIMEOUT_MS });
   };
   return createPlaceKeeper({ ...keeper, write, isPassing });
 }

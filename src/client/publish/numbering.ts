@@ -37,12 +37,14 @@ export async function openNumbering(
 function numberFrom(id: string, first: bigint, skip: bigint, mayRestart: boolean): Numbering {
   let producerId = id;
   let base = first;
+  // A random name is of no use to any later run.
+  const transient = mayRestart ? { transient: true } : {};
   return {
     get producerId() {
       return producerId;
     },
     skip,
-    positionOf: ({ before }) => ({ producerId, firstSequence: base + before }),
+    positionOf: ({ before }) => ({ producerId, firstSequence: base + before, ...transient }),
     restart({ before }) {
       if (!mayRestart) return false;
       producerId = randomUUID();

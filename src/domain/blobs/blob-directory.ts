@@ -4,6 +4,7 @@ import type { ByteStore } from '../../store/byte-store.js';
 import type { StoredBlob } from '../../store/files.js';
 import type { Store } from '../../store/store.js';
 import { isDomainError } from '../errors.js';
+import { checkSnapshot } from '../events/check-position.js';
 import type { FileCleanup } from '../file-cleanup.js';
 import { linkSignal } from '../linked-signal.js';
 import { BLOBS_TOPIC } from '../topics/system-topics.js';
@@ -107,12 +108,12 @@ export function createBlobDirectory({ store, bytes, cleanup }: BlobDirectoryDeps
     find: async (blobId) => decodeBlob(await stored(blobId)),
     async list({ limit, place, tokens }) {
       // Before the first blob is read: what changes from now on is in the log after this offset.
-      const readOffset = place?.offset ?? (await store.topic(BLOBS_TOPIC))?.headOffset ?? 0;
+      const snapshot = await checkSnapshot(store, BLOBS_TOPIC, place);
       const found = await store.listBlobs({ after: place?.key ?? '', limit: limit + 1 });
       const blobs = found.slice(0, limit).map(decodeBlob);
       const last = found.length > limit ? blobs.at(-1) : undefined;
-      const nextPageToken = last ? tokens.encode({ offset: readOffset, key: last.blobId }) : '';
-      return { blobs, nextPageToken, readOffset };
+      const nextPageToken = last ? tokens.encode({ ...snapshot, key: last.blobId }) : '';
+      return { blobs, nextPageToken, readOffset: snapshot.offset };
     },
     async remove({ blobId, etag, allowMissing }, { caller, signal }) {
       for (;;) {

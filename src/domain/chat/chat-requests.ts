@@ -9,7 +9,7 @@ import type {
 } from '../../../gen/leat/v1/chat_service.js';
 import { type ListQuery, type StartPosition, readStart } from '../events/list-request.js';
 import { msFromDuration } from '../timestamps.js';
-import { type TokenCodec, createTokenCodec } from '../tokens.js';
+import { type TokenCodec, type TokenPlace, createTokenCodec } from '../tokens.js';
 import { checkOffset, checkPageSize } from '../validation/numbers.js';
 import { checkLength } from '../validation/text.js';
 import { checkDuration } from '../validation/times.js';
@@ -92,6 +92,8 @@ export interface HistoryQuery {
   /** The messages right below this offset; undefined: the newest. */
   readonly before: number | undefined;
   readonly limit: number;
+  /** Where the page token says that the page before ended; undefined for the first page. */
+  readonly place?: TokenPlace;
   /** For the token of the page before this one in time. */
   readonly tokens: TokenCodec;
   /** For the position of the head. */
@@ -110,7 +112,7 @@ export function readListMessages(epoch: string, request: ListMessagesRequest): H
   const before = place?.offset ?? named;
   const topic = topicOf(request.room);
   const resumeTokens = createTokenCodec({ epoch, kind: 'events', subject: topic });
-  return { topic, before: before === 0 ? undefined : before, limit, tokens, resumeTokens };
+  return { topic, before: before === 0 ? undefined : before, limit, place, tokens, resumeTokens };
 }
 
 export interface RoomsPage {

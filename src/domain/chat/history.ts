@@ -2,6 +2,7 @@ import { nextInRun } from '../../store/encoding/event-run.js';
 import { WireReader } from '../../store/encoding/wire.js';
 import type { Store } from '../../store/store.js';
 import { DomainError } from '../errors.js';
+import { checkPosition } from '../events/check-position.js';
 import type { HistoryQuery } from './chat-requests.js';
 
 /** A page ends here whatever its size, for clients refuse messages above 4 MiB. */
@@ -18,11 +19,10 @@ export interface HistoryPage {
   readonly resumeToken: string;
 }
 
-/** Messages right below an offset, as many as fit into a page. Errors: `out-of-range` OFFSET_BEYOND_HEAD. */
-export async function listMessages(
-  store: Store,
-  { topic, before, limit, tokens, resumeTokens }: HistoryQuery,
-): Promise<HistoryPage> {
+/** Messages right below an offset, as many as fit into a page. Errors: `out-of-range` OFFSET_BEYOND_HEAD, `precondition` EPOCH_CHANGED. */
+export async function listMessages(store: Store, query: HistoryQuery): Promise<HistoryPage> {
+  const { topic, before, limit, tokens, resumeTokens, place } = query;
+  if (place) await checkPosition(store, topic, 'page_token', place);
   const info = await store.topic(topic);
   const head = info?.headOffset ?? 0;
   const end = before ?? head + 1;
@@ -43,8 +43,9 @@ export async function listMessages(
     bytes += fitting.reduce((sum, record) => sum + record.length, 0);
     from -= fitting.length;
   }
-  const nextPageToken = from > first ? tokens.encode({ offset: from, key: '' }) : '';
-  const resumeToken = resumeTokens.encode({ offset: head, key: '' });
+  const nextPageToken =
+    from > first ? tokens.encode({ offset: from, key: '', commitTimeMs: await store.commitTime(topic, from) }) : '';
+  const resumeToken = resumeTokens.encode({ offset: head, key: '', commitTimeMs: await store.commitTime(topic, head) });
   return { records: Buffer.concat(records), nextPageToken, head, resumeToken };
 }
 

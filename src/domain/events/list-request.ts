@@ -2,7 +2,7 @@ import { EventFilter, type Start } from '../../../gen/leat/v1/event.js';
 import type { ListEventsRequest } from '../../../gen/leat/v1/event_service.js';
 import type { EventMatcher } from '../../store/encoding/event-matcher.js';
 import { msFromDuration, msFromTimestamp } from '../timestamps.js';
-import { type TokenCodec, createTokenCodec } from '../tokens.js';
+import { type TokenCodec, type TokenPlace, createTokenCodec } from '../tokens.js';
 import { checkTopicName } from '../topics/topic-name.js';
 import { checkOffset } from '../validation/numbers.js';
 import { checkLength } from '../validation/text.js';
@@ -18,6 +18,7 @@ const HEARTBEAT = { min: 1n, max: 60n };
 export type StartPosition =
   | { readonly kind: 'first' }
   | { readonly kind: 'after'; readonly offset: number }
+  | { readonly kind: 'token'; readonly place: TokenPlace; readonly field: string }
   | { readonly kind: 'time'; readonly timeMs: number }
   | { readonly kind: 'last'; readonly count: number }
   | { readonly kind: 'cursor'; readonly cursor: string };
@@ -65,6 +66,11 @@ export function readListEvents(request: ListEventsRequest, epoch: string, defaul
   };
 }
 
+function readToken(violations: Violations, field: string, token: string, tokens: TokenCodec): StartPosition {
+  const place = tokens.decode(violations, field, token) ?? { offset: 0, key: '' };
+  return place.commitTimeMs === undefined ? { kind: 'after', offset: place.offset } : { kind: 'token', place, field };
+}
+
 /** Checks where to begin. Throws `precondition` EPOCH_CHANGED. */
 export function readStart(
   violations: Violations,
@@ -82,10 +88,7 @@ export function readStart(
       checkTimestamp(violations, `${path}.from_time`, position.value);
       return { kind: 'time', timeMs: msFromTimestamp(position.value) };
     case 'resumeToken':
-      return {
-        kind: 'after',
-        offset: tokens.decode(violations, `${path}.resume_token`, position.value)?.offset ?? 0,
-      };
+      return readToken(violations, `${path}.resume_token`, position.value, tokens);
     case 'last':
       if (position.value > MAX_LAST) violations.add(`${path}.last`, `must be at most ${MAX_LAST}`);
       return { kind: 'last', count: checkOffset(violations, `${path}.last`, position.value) };

@@ -57,9 +57,10 @@ function checkExpected(violations: Violations, offset: bigint | undefined): numb
   return offset === undefined ? undefined : checkOffset(violations, 'expected_last_offset', offset);
 }
 
-function checkProducer(violations: Violations, { producerId, firstSequence }: ProducerPosition) {
+function checkProducer(violations: Violations, { producerId, firstSequence, transient }: ProducerPosition) {
   checkLength(violations, 'producer.producer_id', producerId, 1, MAX_PRODUCER_ID);
-  return { producerId, firstSequence: checkSize(violations, 'producer.first_sequence', firstSequence, 1n) };
+  const first = checkSize(violations, 'producer.first_sequence', firstSequence, 1n);
+  return { producerId, firstSequence: first, keep: transient !== true };
 }
 
 function isRunSizeValid(violations: Violations, { bytes, count }: EventRun): boolean {

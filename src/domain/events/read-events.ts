@@ -1,11 +1,18 @@
 import type { Page, ReadOptions, Store } from '../../store/store.js';
+import { checkPosition } from './check-position.js';
 import type { ListQuery, StartPosition } from './list-request.js';
 
-/** The offset after which a reader begins. The read itself refuses what is trimmed or beyond the head. */
+/**
+ * The offset after which a reader begins. The read itself refuses what is trimmed or beyond the head.
+ * Errors: `precondition` EPOCH_CHANGED.
+ */
 export async function resolveStart(store: Store, topic: string, start: StartPosition): Promise<number> {
   switch (start.kind) {
     case 'after':
       return start.offset;
+    case 'token':
+      await checkPosition(store, topic, start.field, start.place);
+      return start.place.offset;
     case 'time':
       return (await store.offsetAtTime(topic, start.timeMs)) - 1;
     case 'first':

@@ -7,7 +7,7 @@ import type {
   TrimTopicRequest,
   UpdateTopicRequest,
 } from '../../../gen/leat/v1/event_service.js';
-import { createTokenCodec, type TokenCodec } from '../tokens.js';
+import { createTokenCodec, type TokenCodec, type TokenPlace } from '../tokens.js';
 import { checkOffset, checkPageSize } from '../validation/numbers.js';
 import { checkLength } from '../validation/text.js';
 import { createViolations } from '../validation/violations.js';
@@ -76,13 +76,21 @@ export interface CursorPosition {
   readonly rewind: boolean;
 }
 
-export function readCommitCursor({ topic, cursor, offset, rewind }: CommitCursorRequest): CursorPosition {
+/** `epoch` is the store's. `place` is that of the resume token, if there is one. */
+export function readCommitCursor(
+  epoch: string,
+  request: CommitCursorRequest,
+): { position: CursorPosition; place: TokenPlace | undefined } {
   const violations = createViolations();
+  const { topic, cursor, rewind, resumeToken } = request;
   checkTopicName(violations, 'topic', topic);
   checkLength(violations, 'cursor', cursor, 1, MAX_NAME_LENGTH);
-  const position = { topic, cursor, offset: checkOffset(violations, 'offset', offset), rewind };
+  const offset = checkOffset(violations, 'offset', request.offset);
+  const tokens = createTokenCodec({ epoch, kind: 'events', subject: topic });
+  const place = resumeToken === undefined ? undefined : tokens.decode(violations, 'resume_token', resumeToken);
+  if (place && place.offset > offset) violations.add('resume_token', `is from behind offset ${offset}`);
   violations.throwIfAny();
-  return position;
+  return { position: { topic, cursor, offset, rewind }, place };
 }
 
 export function readGetProducer({ topic, producerId }: GetProducerRequest): { topic: string; producerId: string } {

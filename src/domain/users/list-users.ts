@@ -1,5 +1,6 @@
 import type { User } from '../../../gen/leat/v1/user_service.js';
 import type { Store, StoredUser } from '../../store/store.js';
+import { checkSnapshot } from '../events/check-position.js';
 import { USERS_TOPIC } from '../topics/system-topics.js';
 import { decodeUser } from './user-record.js';
 import type { UsersPage } from './user-requests.js';
@@ -18,14 +19,15 @@ export interface ListedUsers {
 
 export async function listUsers(store: Store, { limit, place, tokens }: UsersPage): Promise<ListedUsers> {
   // Before the first user is read: what changes from now on is in the log after this offset.
-  const readOffset = place?.offset ?? (await store.topic(USERS_TOPIC))?.headOffset ?? 0;
+  const snapshot = await checkSnapshot(store, USERS_TOPIC, place);
+  const readOffset = snapshot.offset;
   const users: User[] = [];
   let bytes = 0;
   for await (const stored of usersAfter(store, place?.key ?? '', limit + 1)) {
     const last = users.at(-1);
     bytes += stored.record.length;
     if (last && (users.length === limit || bytes > MAX_PAGE_BYTES)) {
-      return { users, readOffset, nextPageToken: tokens.encode({ offset: readOffset, key: last.userId }) };
+      return { users, readOffset, nextPageToken: tokens.encode({ ...snapshot, key: last.userId }) };
     }
     users.push(decodeUser(stored));
   }

@@ -42,7 +42,7 @@ export function encodeMessages(
 ): Frame {
   const rest = RoomMessages.encode({
     records: [],
-    resumeToken: tokens.encode({ offset: page.scannedTo, key: '' }),
+    resumeToken: tokens.encode({ offset: page.scannedTo, key: '', commitTimeMs: page.commitTimeMs }),
     readOffset: BigInt(page.scannedTo),
     headOffset: BigInt(page.head),
     state: STATES[state],

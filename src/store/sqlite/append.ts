@@ -3,7 +3,7 @@ import { DomainError } from '../../domain/errors.js';
 import { type EventKey, createEventKeyReader } from '../encoding/event-fields.js';
 import { nextInRun } from '../encoding/event-run.js';
 import { MalformedBytes, WireReader } from '../encoding/wire.js';
-import type { AppendEvents, AppendResult } from '../store.js';
+import type { AppendEvents, AppendResult, ProducerBatch } from '../store.js';
 import type { ProducerTable } from './producer-table.js';
 import type { StoredEvents } from './stored-events.js';
 import { type TopicState, type TopicTable, checkRoom } from './topic-table.js';
@@ -92,25 +92,49 @@ export class Appender {
   private appendBySequence(
     topic: TopicState,
     change: AppendEvents,
-    producer: NonNullable<AppendEvents['producer']>,
+    producer: ProducerBatch,
     events: RunEvent[],
     commitTimeMs: number,
   ): AppendResult {
     const { bytes } = change.events;
     const known = this.producers.position(topic, producer, events.length);
-    for (const [index, event] of events.slice(0, known).entries()) {
-      const offset = this.producers.offsetOf(topic, producer.producerId, producer.firstSequence + index);
-      if (offset === undefined || !this.stored.isSame(topic, offset, bytes, event.start, event.end)) {
-        throw this.producers.reused(topic, producer.producerId);
-      }
-    }
+    this.compareResent(topic, producer, bytes, events.slice(0, known));
     const before = topic.headOffset;
     const fresh = events.slice(known);
     if (fresh.length > 0 && isStale(topic, change)) throw offsetConflict(topic, change);
     const author = Buffer.from(change.author);
     for (const event of fresh) push(topic, event, bytes, author, commitTimeMs);
-    if (fresh.length > 0) this.producers.advance(topic, producer, known, fresh.length, before + 1);
+    const last = fresh.at(-1);
+    if (last) {
+      const lastEvent = bytes.subarray(last.start, last.end);
+      const appended = { count: fresh.length, firstOffset: before + 1, lastEvent, timeMs: commitTimeMs };
+      this.producers.advance(topic, producer, known, appended);
+    }
     return result(topic, before, events.length, commitTimeMs, []);
+  }
+
+  /**
+   * Events that the producer has sent before must be the same again. What is trimmed cannot be compared: it passes if
+   * what comes behind it in the batch can, as in the retry of a batch that was trimmed meanwhile.
+   */
+  private compareResent(
+    topic: TopicState,
+    { producerId, firstSequence }: ProducerBatch,
+    bytes: Uint8Array,
+    events: readonly RunEvent[],
+  ) {
+    let isComparable = events.length === 0;
+    for (const [index, { start, end }] of events.entries()) {
+      const sequence = firstSequence + index;
+      const offset = this.producers.offsetOf(topic, producerId, sequence);
+      const isSame =
+        offset === undefined
+          ? this.producers.isLastEvent(topic, producerId, sequence, bytes.subarray(start, end))
+          : this.stored.isSame(topic, offset, bytes, start, end);
+      if (isSame === false) throw this.producers.reused(topic, producerId);
+      isComparable ||= isSame === true;
+    }
+    if (!isComparable) throw this.producers.reused(topic, producerId);
   }
 }
 

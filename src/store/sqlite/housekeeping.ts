@@ -4,6 +4,7 @@ import { enterEvent, readAuthor } from '../encoding/event-record.js';
 import { readEventKey } from '../encoding/event-fields.js';
 import { nextInRun } from '../encoding/event-run.js';
 import { WireReader } from '../encoding/wire.js';
+import { isKnown } from './producer-table.js';
 import type { SegmentRow } from './segment-table.js';
 import type { TopicState } from './topic-table.js';
 import type { Transactions } from './transactions.js';
@@ -13,6 +14,20 @@ const STEP = 16;
 /** Free pages beyond which the file is made smaller, a few pages a step. */
 const FREE_PAGES = 1024;
 const VACUUM_PAGES = 64;
+/** Producers of a topic are looked at again after this time, for they may have become idle. */
+const SWEEP_AGAIN_MS = 86_400_000;
+
+export interface HousekeepingOptions {
+  /** A kept producer without a kept event is forgotten this long after its last one. Default: a year. */
+  readonly producerMaxIdleMs?: number;
+}
+
+interface SweptProducer {
+  producer_id: string;
+  last_offset: number;
+  keep: number;
+  last_time: number;
+}
 
 /** Where the walk over all topics is. */
 interface Walk {
@@ -28,7 +43,11 @@ interface Walk {
  * Applies retention and frees what was trimmed: segments, ids of their events, and producers without a kept event.
  * `step()` does a little in a transaction of its own and tells whether there is more to do in this round.
  */
-export function createHousekeeping(db: Database, { transact, segments, topics }: Transactions) {
+export function createHousekeeping(
+  db: Database,
+  { transact, segments, topics }: Transactions,
+  { producerMaxIdleMs = 365 * 86_400_000 }: HousekeepingOptions = {},
+) {
   const selectNextTopic = db
     .prepare<[string], string>(
       `SELECT name FROM topics
@@ -39,8 +58,8 @@ export function createHousekeeping(db: Database, { transact, segments, topics }:
   const deleteId = db.prepare(
     'DELETE FROM event_ids WHERE topic_id = ? AND author = ? AND event_id = ? AND event_offset = ?',
   );
-  const selectProducers = db.prepare<[number, string], { producer_id: string; last_offset: number }>(
-    `SELECT producer_id, last_offset FROM producers WHERE topic_id = ? AND producer_id > ?
+  const selectProducers = db.prepare<[number, string], SweptProducer>(
+    `SELECT producer_id, last_offset, keep, last_time FROM producers WHERE topic_id = ? AND producer_id > ?
      ORDER BY producer_id LIMIT ${STEP}`,
   );
   const deleteProducer = db.prepare('DELETE FROM producers WHERE topic_id = ? AND producer_id = ?');
@@ -52,8 +71,8 @@ export function createHousekeeping(db: Database, { transact, segments, topics }:
   );
 
   let walk: Walk | undefined;
-  /** Per topic: producers are looked at again only after the first offset moved. */
-  const sweptTo = new Map<string, number>();
+  /** Per topic: producers are looked at again only after the first offset moved, and once a day. */
+  const swept = new Map<string, { readonly firstOffset: number; readonly timeMs: number }>();
 
   function step(nowMs: number): boolean {
     const at = walk ?? nextTopic('');
@@ -63,17 +82,18 @@ export function createHousekeeping(db: Database, { transact, segments, topics }:
       topics.flush();
       return next;
     });
-    if (at.phase === 'producers' && walk?.phase !== 'producers') sweptTo.set(at.topic, at.firstOffset);
+    const { firstOffset } = at;
+    if (at.phase === 'producers' && walk?.phase !== 'producers') swept.set(at.topic, { firstOffset, timeMs: nowMs });
     return walk !== undefined || shrink();
   }
 
   function visit(at: Walk, nowMs: number): Walk | undefined {
     const topic = topics.find(at.topic);
     if (!topic) return nextTopic(at.topic);
-    if (at.phase === 'producers') return sweepProducers(topic, at) ?? nextTopic(at.topic);
+    if (at.phase === 'producers') return sweepProducers(topic, at, nowMs) ?? nextTopic(at.topic);
     if (sweepSegments(topic, nowMs)) return at;
     const { firstOffset } = topic;
-    if ((sweptTo.get(at.topic) ?? 1) === firstOffset) return nextTopic(at.topic);
+    if (isSwept(at.topic, firstOffset, nowMs)) return nextTopic(at.topic);
     return { topic: at.topic, phase: 'producers', after: '', firstOffset };
   }
 
@@ -117,10 +137,18 @@ export function createHousekeeping(db: Database, { transact, segments, topics }:
     }
   }
 
-  function sweepProducers(topic: TopicState, at: Walk): Walk | undefined {
+  function isSwept(topic: string, firstOffset: number, nowMs: number): boolean {
+    const last = swept.get(topic);
+    if (!last) return firstOffset === 1;
+    return last.firstOffset === firstOffset && nowMs - last.timeMs < SWEEP_AGAIN_MS;
+  }
+
+  function sweepProducers(topic: TopicState, at: Walk, nowMs: number): Walk | undefined {
     const rows = selectProducers.all(topic.id, at.after);
-    for (const { producer_id: producer, last_offset } of rows) {
-      if (last_offset < topic.firstOffset) {
+    for (const row of rows) {
+      const producer = row.producer_id;
+      const isIdle = row.last_offset < topic.firstOffset && row.last_time < nowMs - producerMaxIdleMs;
+      if (isIdle || !isKnown(row, topic)) {
         deleteProducer.run(topic.id, producer);
         deleteRuns.run(topic.id, producer);
       } else {

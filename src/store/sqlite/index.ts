@@ -21,6 +21,8 @@ export interface SqliteStoreOptions {
   readonly onFatal?: (error: unknown) => void;
   /** Time between rounds of retention and sweeping. Default: 10 s. */
   readonly housekeepingMs?: number;
+  /** Producers that are kept, and have no kept event, are forgotten this long after their last one. Default: 365 days. */
+  readonly producerMaxIdleMs?: number;
   /** Time between looks for wake-ups that were lost. Default: 1 s. */
   readonly safetyPollMs?: number;
   /** Takes what an operator should know. Default: nobody is told. */
@@ -56,7 +58,7 @@ function open(options: SqliteStoreOptions, unlock: () => void): Store {
   const db = openForReading(file);
   const { onFatal = rethrow, warn = () => undefined } = options;
   const writer = createWriter(
-    { file, housekeepingMs: options.housekeepingMs ?? 10_000 },
+    { file, housekeepingMs: options.housekeepingMs ?? 10_000, producerMaxIdleMs: options.producerMaxIdleMs },
     {
       onGrown: (topics) => topics.forEach((topic) => wakes.wake(topic)),
       onFatal,

@@ -1,4 +1,4 @@
-import { enterEvent } from '../encoding/event-record.js';
+import { enterEvent, readCommitTime } from '../encoding/event-record.js';
 import type { EventMatcher } from '../encoding/event-matcher.js';
 import { nextInRun } from '../encoding/event-run.js';
 import { WireReader } from '../encoding/wire.js';
@@ -13,6 +13,11 @@ export const SCAN_EVENTS = 4096;
 export class PageBuilder {
   count = 0;
   scannedTo: number;
+  /** The record of `scannedTo`, if the page ends within a segment: a run, and where in it. */
+  private lastRun: Uint8Array | undefined;
+  private lastStart = 0;
+  /** The commit time of `scannedTo`, if the page ends with a segment; 0 if it does not. */
+  private lastTime = 0;
   private size = 0;
   private scannedBytes = 0;
   private scannedEvents = 0;
@@ -46,14 +51,35 @@ export class PageBuilder {
     );
   }
 
-  /** Passes over a segment that cannot match, unread. */
-  skip(lastOffset: number): void {
+  /** The commit time of `scannedTo`; 0: unknown. */
+  get commitTimeMs(): number {
+    if (!this.lastRun) return this.lastTime;
+    const reader = new WireReader(this.lastRun);
+    reader.pos = this.lastStart;
+    nextInRun(reader);
+    return readCommitTime(reader);
+  }
+
+  /** Passes over a segment that cannot match, unread. `lastTime` is the commit time of its last event. */
+  skip(lastOffset: number, lastTime: number): void {
     this.scannedTo = Math.min(lastOffset, this.last);
+    this.endsWith(lastOffset, lastTime);
     this.scannedEvents++;
   }
 
   /** Takes what belongs into the page from the records of a segment whose first offset is `firstOffset`. */
-  add(records: Uint8Array, firstOffset: number, lastOffset: number): void {
+  add(records: Uint8Array, firstOffset: number, lastOffset: number, lastTime: number): void {
+    this.take(records, firstOffset, lastOffset);
+    this.endsWith(lastOffset, lastTime);
+  }
+
+  private endsWith(lastOffset: number, lastTime: number): void {
+    const isWhole = this.scannedTo === lastOffset;
+    this.lastTime = isWhole ? lastTime : 0;
+    if (isWhole) this.lastRun = undefined;
+  }
+
+  private take(records: Uint8Array, firstOffset: number, lastOffset: number): void {
     if (!this.matcher && this.takesWhole(records, firstOffset, lastOffset)) {
       this.push(records, 0, records.length, lastOffset - firstOffset + 1);
       this.scannedTo = lastOffset;
@@ -95,7 +121,11 @@ export class PageBuilder {
         return;
       }
       reader.pos = end;
-      if (offset > this.scannedTo) this.sawOne(offset, end - start);
+      if (offset > this.scannedTo) {
+        this.sawOne(offset, end - start);
+        this.lastRun = records;
+        this.lastStart = start;
+      }
       if (taken) {
         chunkCount++;
       } else {

@@ -1,18 +1,34 @@
+import { createHash } from 'node:crypto';
 import type { Database } from 'better-sqlite3';
 import { DomainError } from '../../domain/errors.js';
-import type { AppendEvents } from '../store.js';
+import type { ProducerBatch } from '../store.js';
 import type { TopicState } from './topic-table.js';
-
-type Producer = NonNullable<AppendEvents['producer']>;
 
 interface ProducerRow {
   last_sequence: number;
   last_offset: number;
+  /** 1: outlives its events. */
+  keep: number;
+  /** Of the last event, if `keep`. */
+  last_digest: Buffer | null;
+}
+
+/** Events that a topic gave up, as far as producers are concerned. */
+type ProducerTopic = Pick<TopicState, 'id' | 'firstOffset' | 'producersAfter'>;
+
+/** What was appended for a producer: the last event's bytes, and when. */
+export interface Appended {
+  readonly count: number;
+  readonly firstOffset: number;
+  readonly lastEvent: Uint8Array;
+  readonly timeMs: number;
 }
 
 /**
  * How far each producer has come on each topic, and which offset each of its sequence numbers got: `producer_runs` has
- * a row where the difference between the two changes. State ends when the producer's last event is trimmed.
+ * a row where the difference between the two changes. State ends when the producer's last event is trimmed, or, for
+ * one that is kept, when its topic is deleted or housekeeping finds it idle for too long. A kept one has the digest of
+ * its last event, so that a source that is sent again is recognized after its events are gone.
  */
 export class ProducerTable {
   private readonly select;
@@ -23,9 +39,12 @@ export class ProducerTable {
 
   constructor(db: Database) {
     this.select = db.prepare<[number, string], ProducerRow>(
-      'SELECT last_sequence, last_offset FROM producers WHERE topic_id = ? AND producer_id = ?',
+      'SELECT last_sequence, last_offset, keep, last_digest FROM producers WHERE topic_id = ? AND producer_id = ?',
     );
-    this.replace = db.prepare('REPLACE INTO producers VALUES (?, ?, ?, ?)');
+    this.replace = db.prepare(
+      `REPLACE INTO producers (topic_id, producer_id, last_sequence, last_offset, keep, last_time, last_digest)
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    );
     this.selectRun = db.prepare<[number, string, number], { first_sequence: number; first_offset: number }>(
       `SELECT first_sequence, first_offset FROM producer_runs
        WHERE topic_id = ? AND producer_id = ? AND first_sequence <= ? ORDER BY first_sequence DESC LIMIT 1`,
@@ -34,16 +53,16 @@ export class ProducerTable {
     this.deleteRuns = db.prepare('DELETE FROM producer_runs WHERE topic_id = ? AND producer_id = ?');
   }
 
-  find(topic: Pick<TopicState, 'id' | 'firstOffset'>, producerId: string): ProducerRow | undefined {
+  find(topic: ProducerTopic, producerId: string): ProducerRow | undefined {
     const row = this.select.get(topic.id, producerId);
-    return row && row.last_offset >= topic.firstOffset ? row : undefined;
+    return row && isKnown(row, topic) ? row : undefined;
   }
 
   /**
    * How many events at the front of a batch of `count` have been appended before.
    * Errors: `conflict` PRODUCER_UNKNOWN, SEQUENCE_GAP.
    */
-  position(topic: TopicState, producer: Producer, count: number): number {
+  position(topic: TopicState, producer: ProducerBatch, count: number): number {
     const row = this.find(topic, producer.producerId);
     const next = (row?.last_sequence ?? 0) + 1;
     if (!row && producer.firstSequence !== 1) throw unexpected('PRODUCER_UNKNOWN', topic, producer, next);
@@ -58,16 +77,25 @@ export class ProducerTable {
     return offset !== undefined && offset >= topic.firstOffset ? offset : undefined;
   }
 
-  /** Notes that `count` events after the first `known` of the batch were appended from `firstOffset` on. */
-  advance(topic: TopicState, producer: Producer, known: number, count: number, firstOffset: number): void {
-    const { producerId } = producer;
+  /** Whether the producer's last event is these bytes, also if it is trimmed; undefined if `sequence` is not its number. */
+  isLastEvent(topic: TopicState, producerId: string, sequence: number, event: Uint8Array): boolean | undefined {
+    const row = this.find(topic, producerId);
+    return row?.last_sequence === sequence ? row.last_digest?.equals(digestOf(event)) : undefined;
+  }
+
+  /** Notes that events after the first `known` of the batch were appended. */
+  advance(topic: TopicState, producer: ProducerBatch, known: number, appended: Appended): void {
+    const { producerId, keep = false } = producer;
+    const { count, firstOffset, lastEvent, timeMs } = appended;
     const firstSequence = producer.firstSequence + known;
     const row = this.find(topic, producerId);
     if (!row) this.deleteRuns.run(topic.id, producerId);
     if (!row || row.last_offset - row.last_sequence !== firstOffset - firstSequence) {
       this.insertRun.run(topic.id, producerId, firstSequence, firstOffset);
     }
-    this.replace.run(topic.id, producerId, firstSequence + count - 1, firstOffset + count - 1);
+    const [lastSequence, lastOffset] = [firstSequence + count - 1, firstOffset + count - 1];
+    const digest = keep ? digestOf(lastEvent) : null;
+    this.replace.run(topic.id, producerId, lastSequence, lastOffset, keep ? 1 : 0, timeMs, digest);
   }
 
   reused(topic: TopicState, producerId: string): DomainError {
@@ -85,10 +113,22 @@ export class ProducerTable {
   }
 }
 
+/** Whether a producer has not been forgotten; the row of one that was is removed later. */
+export function isKnown(
+  { last_offset, keep }: Pick<ProducerRow, 'last_offset' | 'keep'>,
+  { firstOffset, producersAfter }: Omit<ProducerTopic, 'id'>,
+): boolean {
+  return last_offset >= firstOffset || (keep !== 0 && last_offset > producersAfter);
+}
+
+function digestOf(event: Uint8Array): Buffer {
+  return createHash('sha256').update(event).digest().subarray(0, 16);
+}
+
 function unexpected(
   reason: 'PRODUCER_UNKNOWN' | 'SEQUENCE_GAP',
   topic: TopicState,
-  producer: Producer,
+  producer: ProducerBatch,
   expected: number,
 ): DomainError {
   const what =

@@ -28,6 +28,7 @@ type ReadMethods =
   | 'listCursors'
   | 'producer'
   | 'offsetAtTime'
+  | 'commitTime'
   | 'readPage'
   | 'user'
   | 'userByEmail'
@@ -113,10 +114,13 @@ export function createReader(db: Database): Pick<Store, ReadMethods> {
     }),
     producer: read((topic, producerId): ProducerInfo | undefined => {
       const bounds = pages.bounds(topic);
-      const row = bounds && producers.find({ id: bounds.topic_id, firstOffset: bounds.first_offset }, producerId);
+      if (!bounds) return undefined;
+      const { topic_id: id, first_offset: firstOffset, producers_after: producersAfter } = bounds;
+      const row = producers.find({ id, firstOffset, producersAfter }, producerId);
       return row && { lastSequence: row.last_sequence, lastOffset: row.last_offset };
     }),
     offsetAtTime: read(offsetAtTime),
+    commitTime: read((topic, offset) => pages.commitTime(topic, offset)),
     readPage: read((topic, after, options = {}) => pages.readPage(topic, after, options)),
     user: read((userId) => optional(selectUser.get(userId))),
     userByEmail: read((emailKey) => optional(selectUserByEmail.get(emailKey))),

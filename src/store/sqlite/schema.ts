@@ -114,6 +114,13 @@ const MIGRATIONS: readonly Migration[] = [
   );
   `,
   rekeyEmails,
+  // Producers that outlive their events.
+  `
+  ALTER TABLE producers ADD COLUMN keep INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE producers ADD COLUMN last_time INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE producers ADD COLUMN last_digest BLOB;
+  ALTER TABLE topics ADD COLUMN producers_after INTEGER NOT NULL DEFAULT 0;
+  `,
 ];
 
 /**

@@ -35,7 +35,7 @@ export class TopicChanges {
   delete(change: DeleteTopic): TopicInfo {
     const topic = this.topics.change(this.known(change.topic));
     this.deleteCursors.run(topic.id);
-    Object.assign(topic, { firstOffset: topic.headOffset + 1, deleted: true });
+    Object.assign(topic, { firstOffset: topic.headOffset + 1, deleted: true, producersAfter: topic.headOffset });
     Object.assign(topic, { maxAgeMs: null, maxBytes: null, maxEvents: null });
     return toTopicInfo(topic);
   }

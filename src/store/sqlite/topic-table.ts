@@ -26,6 +26,8 @@ export interface TopicState {
   maxBytes: number | null;
   maxEvents: number | null;
   deleted: boolean;
+  /** The head when the topic was deleted last: producers whose last event is not behind it are forgotten. */
+  producersAfter: number;
   /** Appended in this transaction, not yet in a segment. */
   pending: PendingEvent[];
 }
@@ -42,6 +44,7 @@ interface TopicRow {
   max_bytes: number | null;
   max_events: number | null;
   deleted: number;
+  producers_after: number;
 }
 
 /** Rows that are kept in memory between transactions. */
@@ -76,6 +79,7 @@ export function toTopicState(row: TopicRow): TopicState {
     maxBytes: row.max_bytes,
     maxEvents: row.max_events,
     deleted: row.deleted !== 0,
+    producersAfter: row.producers_after,
     pending: [],
   };
 }
@@ -105,7 +109,8 @@ export class TopicTable {
     this.update = db.prepare(
       `UPDATE topics SET first_offset = :firstOffset, head_offset = :headOffset, stored_bytes = :storedBytes,
          create_time = :createTimeMs, last_commit_time = :lastCommitTimeMs, max_age = :maxAgeMs,
-         max_bytes = :maxBytes, max_events = :maxEvents, deleted = :deleted WHERE topic_id = :id`,
+         max_bytes = :maxBytes, max_events = :maxEvents, deleted = :deleted,
+         producers_after = :producersAfter WHERE topic_id = :id`,
     );
   }
 

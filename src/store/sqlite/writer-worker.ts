@@ -14,6 +14,8 @@ export interface WriterOptions {
   readonly file: string;
   /** Time between rounds of retention and sweeping. */
   readonly housekeepingMs: number;
+  /** See HousekeepingOptions. */
+  readonly producerMaxIdleMs?: number;
 }
 
 /**
@@ -23,7 +25,7 @@ export interface WriterOptions {
 function run(port: NonNullable<typeof parentPort>, options: WriterOptions): void {
   const db = openForWriting(options.file);
   const transactions = createTransactions(db);
-  const housekeeping = createHousekeeping(db, transactions);
+  const housekeeping = createHousekeeping(db, transactions, options);
   const closing = new AbortController();
 
   /** Steps alternate with turns of the event loop, in which waiting commits go first. */
