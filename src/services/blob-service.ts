@@ -51,9 +51,9 @@ export function createBlobService({ blobs, epoch }: BlobServiceDeps) {
       return { blob: await blobs.find(readGetBlob(request)) };
     },
     async listBlobs(request: ListBlobsRequest) {
-      const page = await blobs.list(readListBlobs(epoch, request));
-      const resumeToken = positions.encode({ offset: page.readOffset, key: '' });
-      return { ...page, readOffset: BigInt(page.readOffset), resumeToken };
+      const { snapshot, ...page } = await blobs.list(readListBlobs(epoch, request));
+      const resumeToken = positions.encode({ ...snapshot, key: '' });
+      return { ...page, readOffset: BigInt(snapshot.offset), resumeToken };
     },
     async deleteBlob(request: DeleteBlobRequest, context: Context) {
       return { offset: BigInt(await blobs.remove(readDeleteBlob(request), context)) };

@@ -32,9 +32,9 @@ export function createUserService({
     updateUser: async (request, context) => ({ user: await users.update(readUpdateUser(request), context) }),
     deleteUser: async (request, context) => ({ offset: BigInt(await users.remove(readDeleteUser(request), context)) }),
     async listUsers(request) {
-      const page = await users.list(readListUsers(store.epoch, request));
-      const resumeToken = positions.encode({ offset: page.readOffset, key: '' });
-      return { ...page, users: [...page.users], readOffset: BigInt(page.readOffset), resumeToken };
+      const { snapshot, ...page } = await users.list(readListUsers(store.epoch, request));
+      const resumeToken = positions.encode({ ...snapshot, key: '' });
+      return { ...page, users: [...page.users], readOffset: BigInt(snapshot.offset), resumeToken };
     },
   };
 }

@@ -10,6 +10,7 @@ import { linkSignal } from '../linked-signal.js';
 import { BLOBS_TOPIC } from '../topics/system-topics.js';
 import type { FilesPage } from '../uploads/upload-requests.js';
 import type { Call } from '../uploads/upload-directory.js';
+import type { TokenPlace } from '../tokens.js';
 import { type BlobBytes, shareOf } from './blob-download.js';
 import { blobEtagMismatch, blobIsDeleted, blobNotFound } from './blob-errors.js';
 import { blobDeleted, decodeBlob } from './blob-record.js';
@@ -28,7 +29,7 @@ export interface BlobDirectory {
   find(blobId: string): Promise<Blob>;
   /** Must be closed. Errors: `not-found` BLOB_NOT_FOUND, `data-loss` STORE_DAMAGED. */
   open(blobId: string, signal: AbortSignal): Promise<OpenBlob>;
-  list(page: FilesPage): Promise<{ blobs: Blob[]; nextPageToken: string; readOffset: number }>;
+  list(page: FilesPage): Promise<{ blobs: Blob[]; nextPageToken: string; snapshot: TokenPlace }>;
   /**
    * Resolves to the offset of "blob.deleted"; 0 if there was no such blob and that is allowed.
    * Errors: `not-found` BLOB_NOT_FOUND, `conflict` ETAG_MISMATCH {etag}.
@@ -113,7 +114,7 @@ export function createBlobDirectory({ store, bytes, cleanup }: BlobDirectoryDeps
       const blobs = found.slice(0, limit).map(decodeBlob);
       const last = found.length > limit ? blobs.at(-1) : undefined;
       const nextPageToken = last ? tokens.encode({ ...snapshot, key: last.blobId }) : '';
-      return { blobs, nextPageToken, readOffset: snapshot.offset };
+      return { blobs, nextPageToken, snapshot };
     },
     async remove({ blobId, etag, allowMissing }, { caller, signal }) {
       for (;;) {

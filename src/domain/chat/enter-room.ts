@@ -10,6 +10,8 @@ import { topicOf } from './room-name.js';
 export interface Entrance {
   /** The member reads on after this offset. */
   readonly after: number;
+  /** Commit time of the message there, in milliseconds; 0 if it is not kept. */
+  readonly afterTimeMs: number;
   /** The room's last offset. */
   readonly head: number;
   /** The room's named cursors; undefined if the room is open already. */
@@ -26,6 +28,8 @@ export async function findEntrance(store: Store, rooms: Rooms, join: JoinRoom): 
   const { after, source } = await startReading(store, query);
   // One message is enough to know; where there was a trim meanwhile, it is not the one behind `after`.
   const page = await source.readPage(after, { limit: 1 });
+  const from = page.scannedTo - page.count;
+  const afterTimeMs = await store.commitTime(query.topic, from);
   const cursors = rooms.find(join.room) ? undefined : await store.listCursors(query.topic);
-  return { after: page.scannedTo - page.count, head: page.head, cursors };
+  return { after: from, afterTimeMs, head: page.head, cursors };
 }

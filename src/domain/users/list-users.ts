@@ -1,6 +1,7 @@
 import type { User } from '../../../gen/leat/v1/user_service.js';
 import type { Store, StoredUser } from '../../store/store.js';
 import { checkSnapshot } from '../events/check-position.js';
+import type { TokenPlace } from '../tokens.js';
 import { USERS_TOPIC } from '../topics/system-topics.js';
 import { decodeUser } from './user-record.js';
 import type { UsersPage } from './user-requests.js';
@@ -13,25 +14,24 @@ export interface ListedUsers {
   readonly users: readonly User[];
   /** Empty: this is the last page. */
   readonly nextPageToken: string;
-  /** Last offset of the users' topic when the first page was read. */
-  readonly readOffset: number;
+  /** Head of the users' topic when the first page was read. */
+  readonly snapshot: TokenPlace;
 }
 
 export async function listUsers(store: Store, { limit, place, tokens }: UsersPage): Promise<ListedUsers> {
   // Before the first user is read: what changes from now on is in the log after this offset.
   const snapshot = await checkSnapshot(store, USERS_TOPIC, place);
-  const readOffset = snapshot.offset;
   const users: User[] = [];
   let bytes = 0;
   for await (const stored of usersAfter(store, place?.key ?? '', limit + 1)) {
     const last = users.at(-1);
     bytes += stored.record.length;
     if (last && (users.length === limit || bytes > MAX_PAGE_BYTES)) {
-      return { users, readOffset, nextPageToken: tokens.encode({ ...snapshot, key: last.userId }) };
+      return { users, snapshot, nextPageToken: tokens.encode({ ...snapshot, key: last.userId }) };
     }
     users.push(decodeUser(stored));
   }
-  return { users, readOffset, nextPageToken: '' };
+  return { users, snapshot, nextPageToken: '' };
 }
 
 /** Users after an id, read in small portions as they are asked for. */

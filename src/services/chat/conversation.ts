@@ -183,7 +183,7 @@ export class Conversation implements SessionHolder, DirectHandler<EncodedChatReq
     }
   }
 
-  private enter(session: Session, join: JoinRoom, { after, cursors, head }: Entrance): void {
+  private enter(session: Session, join: JoinRoom, { after, afterTimeMs, cursors, head }: Entrance): void {
     const { chat } = this;
     // Before there is a room that nobody would be in.
     chat.sessions.checkSeat(session, join.room);
@@ -191,7 +191,7 @@ export class Conversation implements SessionHolder, DirectHandler<EncodedChatReq
     if (room.marks === undefined) chat.marks.load(room, cursors ?? []);
     const seat = chat.sessions.enter(session, room, join.hidden);
     const feed = chat.feedOf(room, head);
-    const membership = new Membership({ seat, feed, pump: this.pump, after, onLost: this.onLost });
+    const membership = new Membership({ seat, feed, pump: this.pump, after, afterTimeMs, onLost: this.onLost });
     this.memberships.set(join.room, membership);
     feed.add(membership);
     this.pump.answer(() => membership.enter());

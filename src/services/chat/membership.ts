@@ -12,6 +12,7 @@ export interface MembershipDeps {
   readonly pump: Pump;
   /** The messages before are not wanted. */
   readonly after: number;
+  readonly afterTimeMs: number;
   /** The messages cannot be read any further. */
   readonly onLost: (membership: Membership, error: unknown) => void;
 }
@@ -27,6 +28,8 @@ export class Membership implements Turn {
   /** The last state that the member was told. */
   private told: Exclude<ReaderState, 'complete'> | undefined;
   private readTo: number;
+  /** Commit time of the message at `readTo`, in milliseconds; 0 if it is not kept. */
+  private readTimeMs: number | undefined;
   private factsTo = 0;
   /** What was removed before RoomJoined was never told to it. */
   private begunAt = 0;
@@ -38,11 +41,12 @@ export class Membership implements Turn {
   /** Called when it was told that message, or will not be. */
   private onOwnTold: (() => void) | undefined = undefined;
 
-  constructor({ seat, feed, pump, after, onLost }: MembershipDeps) {
+  constructor({ seat, feed, pump, after, afterTimeMs, onLost }: MembershipDeps) {
     this.seat = seat;
     this.feed = feed;
     this.pump = pump;
     this.readTo = after;
+    this.readTimeMs = afterTimeMs;
     this.onLost = onLost;
   }
 
@@ -54,7 +58,7 @@ export class Membership implements Turn {
   /** RoomJoined, with the room as it is when it is written. Who has left meanwhile is answered all the same. */
   enter(): readonly Frame[] {
     const { memberId } = this.seat.member;
-    const resumeToken = this.feed.resumeToken(this.readTo);
+    const resumeToken = this.feed.resumeToken(this.readTo, this.readTimeMs);
     const page = readSnapshot(this.seat.room, { memberId, head: this.feed.head, resumeToken });
     if (this.isOver) return page.frames;
     this.factsTo = page.to;
@@ -149,6 +153,7 @@ export class Membership implements Turn {
   private tellMessages(page: Page): void {
     const state = this.states.after(page);
     this.readTo = page.scannedTo;
+    this.readTimeMs = page.commitTimeMs;
     if (page.count > 0 || state !== this.told) this.pump.write(this.feed.encode(page, state));
     this.told = state;
     if (this.readTo >= this.ownTo) this.onOwnTold?.();

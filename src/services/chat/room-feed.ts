@@ -66,9 +66,9 @@ export class RoomFeed {
     return this.store.readPage(this.room.topic, after, { maxBytes: TURN_BYTES });
   }
 
-  /** The position of a reader that has everything up to `offset`. */
-  resumeToken(offset: number): string {
-    return this.tokens.encode({ offset, key: '' });
+  /** The position of a reader that has everything up to `offset`, whose message was committed at `commitTimeMs`. */
+  resumeToken(offset: number, commitTimeMs?: number): string {
+    return this.tokens.encode({ offset, key: '', commitTimeMs });
   }
 
   /** The frame of a page. Who is given the same records shares their encoding. */
