@@ -29,12 +29,14 @@ CHUNK_BYTES = 256 << 10
 PROGRESS_SECONDS = 0.5
 
 
-def sha256_of(path: str) -> bytes:
-    digest = hashlib.sha256()
+def measure(path: str) -> tuple[int, bytes]:
+    """The size and the SHA-256, both of what is read: files of /proc report the size 0."""
+    size, digest = 0, hashlib.sha256()
     with open(path, "rb") as file:
         for data in iter(lambda: file.read(1 << 20), b""):
+            size += len(data)
             digest.update(data)
-    return digest.digest()
+    return size, digest.digest()
 
 
 class Upload:
@@ -43,8 +45,7 @@ class Upload:
     def __init__(self, channel: grpc.Channel, path: str, content_type: str, upload_id: str = "") -> None:
         self.uploads = UploadServiceStub(channel)
         self.path = path
-        self.size = os.path.getsize(path)
-        self.sha256 = sha256_of(path)
+        self.size, self.sha256 = measure(path)
         self.start = pb.UploadStart(
             upload_id=upload_id or f"sha256-{self.sha256.hex()}",
             name=os.path.basename(path),

@@ -14,10 +14,10 @@ import {
   type UploadChunksResponse,
 } from '../../gen/leat/v1/upload_service.js';
 import { crc32c } from '../../src/client/crc32c.js';
-import { DETAILS_TRAILER, encodeStatus, errorInfo } from '../../src/middleware/error-details.js';
+import { DETAILS_TRAILER, encodeStatus, errorInfo, retryInfo } from '../../src/middleware/error-details.js';
 
-/** Ends the call as the service would. */
-export type Refuse = (code: Status, reason: string) => never;
+/** Ends the call as the service would. `retryAfterMs`: when the caller should try again, if it should. */
+export type Refuse = (code: Status, reason: string, retryAfterMs?: number) => never;
 
 /** What a service may do that a healthy one does not; `call` counts from 1. */
 export interface FileScript {
@@ -78,8 +78,9 @@ export async function startScriptedFiles(): Promise<ScriptedFiles> {
 }
 
 function refuser({ trailer }: CallContext): Refuse {
-  return (code, reason) => {
-    trailer.set(DETAILS_TRAILER, encodeStatus(code, reason, [errorInfo(reason)]));
+  return (code, reason, retryAfterMs) => {
+    const details = [errorInfo(reason), ...(retryAfterMs === undefined ? [] : [retryInfo(retryAfterMs)])];
+    trailer.set(DETAILS_TRAILER, encodeStatus(code, reason, details));
     throw new ServerError(code, reason);
   };
 }

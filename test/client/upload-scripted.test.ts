@@ -101,6 +101,42 @@ describe('upload, when the service finds fault with something', () => {
     expect(setbacks).toEqual([1, 1, 2, 3]);
   });
 
+  it('ends at once when the disk of the service is full, with what is durable, and goes on when it is told to', async () => {
+    const bytes = randomBytes(3 * PIECE);
+    let isFull = true;
+    files.script = {
+      onChunk: (offset, _call, refuse) =>
+        void (isFull && offset >= PIECE && refuse(Status.RESOURCE_EXHAUSTED, 'DISK_FULL', 1)),
+    };
+    const setbacks: (string | undefined)[] = [];
+    const options: UploadOptions = {
+      uploadId: 'full',
+      backoff,
+      onSetback: ({ error }) => setbacks.push(error.reason),
+    };
+    expect(await failureOf(client.upload(bytes, options))).toMatchObject({
+      code: Status.RESOURCE_EXHAUSTED,
+      reason: 'DISK_FULL',
+      uploaded: { uploadId: 'full', size: bytes.length },
+    });
+    expect({ setbacks, calls: files.calls.upload }).toEqual({ setbacks: [], calls: 1 });
+    isFull = false;
+    expect(await client.upload(bytes, options)).toMatchObject({ resumedAt: PIECE });
+    expect(files.blobs.get('full')?.equals(bytes)).toBe(true);
+  });
+
+  it('waits for a service that is overloaded, and reports why', async () => {
+    const bytes = randomBytes(2 * PIECE);
+    files.script = {
+      onChunk: (offset, call, refuse) =>
+        void (call < 3 && offset > 0 && refuse(Status.RESOURCE_EXHAUSTED, 'OVERLOADED', 1)),
+    };
+    const setbacks: (string | undefined)[] = [];
+    const { uploadId } = await client.upload(bytes, { backoff, onSetback: ({ error }) => setbacks.push(error.reason) });
+    expect(files.blobs.get(uploadId)?.equals(bytes)).toBe(true);
+    expect(setbacks).toEqual(['OVERLOADED', 'OVERLOADED']);
+  });
+
   it('does not begin anew what somebody threw away', async () => {
     const { source } = stream(randomBytes(4 * PIECE));
     // Half a second passes until progress is asked for; a window that is full asks at once.

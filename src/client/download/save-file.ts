@@ -18,6 +18,14 @@ export interface SaveOptions extends RangeOptions {
 /** Each one needs another download that begins or ends at the same moment. */
 const MAX_MOVES = 10;
 
+const verdicts: readonly (string | undefined)[] = [
+  clientReasons.targetExists,
+  clientReasons.targetNotAFile,
+  clientReasons.blobChanged,
+  'BLOB_NOT_FOUND',
+  'BLOB_DELETED',
+];
+
 /**
  * Writes a blob, or a range of it, to a part file, and gives that the target's name when all is on disk; so a file that
  * exists is complete. A whole blob continues with the part that an earlier run left: it is hashed, so the digest shows
@@ -45,22 +53,27 @@ export async function saveFile(
       return { blob, position: size, end: size, received: 0 };
     }
     const part = await createPartFile(names);
-    let isPlaced = false;
     try {
       const progress = isWhole
         ? await saveWhole(blobs, part, range, size, options)
         : await saveRange(blobs, part, range, options);
       await part.sync();
       await moveIntoPlace(part, file, isDone, options);
-      isPlaced = true;
+      await part.close(false);
+      await names.removeAll();
       return progress;
-    } finally {
-      await part.close(isWhole && !isPlaced);
-      if (isPlaced) await names.removeAll();
+    } catch (error) {
+      await part.close(isWhole && !isVerdict(error));
+      throw error;
     }
   } catch (error) {
     throw targetFailed(error, file);
   }
+}
+
+/** Whether no later download can use the bytes. */
+function isVerdict(error: unknown): boolean {
+  return error instanceof LeatError && verdicts.includes(error.reason);
 }
 
 async function moveIntoPlace(
