@@ -72,7 +72,8 @@ export function createWindowControl(options: WindowControlOptions): WindowContro
     processPart = Math.max(processPart, partOf(MAX_PROCESS_BYTES, streams * HYSTERESIS));
     for (const one of sessions.values()) share(one);
     for (const one of sessions.values()) {
-      if (one.isMeasuring || one.session.destroyed) continue;
+      // After a GOAWAY a session is closed: it cannot be pinged, and its windows stay as they are.
+      if (one.isMeasuring || one.session.destroyed || one.session.closed) continue;
       const received = one.session.socket.bytesRead - one.seenBytes;
       one.seenBytes += received;
       if (received >= one.size.bytes * BUSY) measure(one);
