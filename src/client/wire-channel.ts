@@ -41,15 +41,13 @@ export class WireChannel extends Channel {
     const start = call.start.bind(call);
     const begin: Call['start'] = (metadata, listener) => {
       this.calls.add(call);
-      const onReceiveStatus: typeof listener.onReceiveStatus = (status) => {
-        this.calls.delete(call);
-        listener.onReceiveStatus(status);
-      };
-      const { onReceiveMetadata, onReceiveMessage } = listener;
       start(metadata, {
-        onReceiveMetadata: onReceiveMetadata.bind(listener),
-        onReceiveMessage: onReceiveMessage.bind(listener),
-        onReceiveStatus,
+        onReceiveMetadata: (received) => listener.onReceiveMetadata(received),
+        onReceiveMessage: (message) => listener.onReceiveMessage(message),
+        onReceiveStatus: (status) => {
+          this.calls.delete(call);
+          listener.onReceiveStatus(status);
+        },
       });
     };
     Object.assign(call, { start: begin });

@@ -72,16 +72,14 @@ describe('a client that leaves many tails early', () => {
     const tails = Array.from({ length: 900 }, () =>
       client.events.listEvents({ topic: 't', follow: true })[Symbol.asyncIterator](),
     );
-    const more = createLeatClient({ address: `127.0.0.1:${server.grpcPort}`, maxAttempts: 1 });
-    resources.use(more);
     await Promise.all(tails.map((tail) => tail.next()));
     const bystander = client.events.listEvents({ topic: 'watched', follow: true })[Symbol.asyncIterator]();
     await bystander.next();
-    await Promise.all(tails.map((tail) => tail.return?.()));
+    await Promise.all(tails.map(async (tail) => tail.return?.()));
     await Promise.all(Array.from({ length: 400 }, leaveTail));
     await client.publish('watched', [{ type: 'last' }]);
-    const { value } = await bystander.next();
-    expect(value?.records).toHaveLength(1);
+    const last = await bystander.next();
+    expect(last.done === true ? [] : last.value.records).toHaveLength(1);
     await bystander.return?.();
   }, 60_000);
 
