@@ -165,7 +165,7 @@ function translate(thrown: unknown, details: OpenedDetails): LeatError {
       return new LeatError(CLIENT_CLOSED, { code: thrown.code, reason: clientReasons.closed });
     }
     if (details.reason === undefined && isLostConnection(thrown.code, thrown.details)) {
-      const message = `the connection was lost before the answer came (${thrown.details})`;
+      const message = `the call ended without an answer: ${thrown.details}`;
       return new LeatError(message, { code: Status.UNAVAILABLE, reason: clientReasons.connectionLost });
     }
     return new LeatError(thrown.details || 'the call failed', { ...details, code: thrown.code });
