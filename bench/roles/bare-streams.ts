@@ -1,5 +1,6 @@
 import { Client, credentials } from '@grpc/grpc-js';
-import { windowOptions } from '../../src/client/channel.js';
+import { watchSessions } from '../../src/client/channel-sessions.js';
+import { createClientWindows } from '../../src/client/channel.js';
 import { MESSAGE_BYTES, bareDefinition } from '../peers/bare-definition.js';
 import { playRole, roleOptions } from '../processes/play-role.js';
 
@@ -10,11 +11,12 @@ export interface StreamsOptions {
 }
 
 const { port, ownWindows = false } = roleOptions<StreamsOptions>();
-const client = new Client(
-  `127.0.0.1:${port}`,
-  credentials.createInsecure(),
-  ownWindows ? windowOptions({ address: '' }) : {},
-);
+const windows = ownWindows ? createClientWindows({}) : undefined;
+const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
+  ...windows?.options,
+  'grpc.use_local_subchannel_pool': 1,
+});
+if (windows) watchSessions(client.getChannel(), (session) => windows.control.add(session));
 const message = Buffer.alloc(MESSAGE_BYTES, 7);
 
 const commands = {

@@ -3,10 +3,12 @@ import { createWindowBudget } from '../flow/window-budget.js';
 import { createWindowControl } from '../flow/control-windows.js';
 import { formatHostPort, parseHostPort, showAddress, type HostPort } from '../host-port.js';
 import type { Route } from './call-errors.js';
+import { watchSessions } from './channel-sessions.js';
 import { findProxy, type Environment } from './find-proxy.js';
-import { growingWindows } from './growing-windows.js';
+import { keepAfterGoaway } from './keep-after-goaway.js';
 import { clientReasons, LeatError } from './leat-error.js';
 import { tunnelThrough } from './proxy-tunnel.js';
+import { createResetGuard } from './reset-guard.js';
 import { WireChannel } from './wire-channel.js';
 
 /** How to know the service, and how to be known by it. All in PEM. */
@@ -54,10 +56,11 @@ export function openChannel(settings: ChannelSettings, env: Environment = proces
   const address = formatHostPort(server);
   const proxy = findProxy(server, env);
   const credentials = credentialsOf(settings.tls);
+  const windows = createClientWindows(settings);
   const options: ChannelOptions = {
     'grpc.default_authority': address,
     ...channelOptions(settings),
-    ...windowOptions(settings),
+    ...windows.options,
     // findProxy decides, and tunnelThrough does it.
     'grpc.enable_http_proxy': 0,
   };
@@ -65,20 +68,24 @@ export function openChannel(settings: ChannelSettings, env: Environment = proces
     proxy === undefined
       ? new WireChannel(address, credentials, options)
       : new WireChannel(formatHostPort(proxy), tunnelThrough(proxy, server, credentials), options);
+  const resets = createResetGuard();
+  watchSessions(channel, (session) => {
+    resets.add(session);
+    windows.control.add(session);
+    keepAfterGoaway(session);
+  });
   return { channel, address, proxy };
 }
 
-/** The part of a channel's options that is about windows. */
-export function windowOptions(settings: ChannelSettings): ChannelOptions {
+/** The flow-control windows of a client. Its sessions have to be added. */
+export function createClientWindows(settings: Pick<ChannelSettings, 'flowControlWindow' | 'maxFlowControlWindow'>) {
   const { flowControlWindow = 1 << 20, maxFlowControlWindow = 16 << 20 } = settings;
   const maxBytes = Math.max(flowControlWindow, maxFlowControlWindow);
   const budget = createWindowBudget(maxBytes);
-  const windows = createWindowControl({ minBytes: flowControlWindow, maxBytes, budget });
-  return {
-    // 65,535 bytes, the default of HTTP/2, hold one stream at 20 ms round trip to 2 MB/s.
-    'grpc-node.flow_control_window': flowControlWindow,
-    ...growingWindows(windows),
-  };
+  const control = createWindowControl({ minBytes: flowControlWindow, maxBytes, budget });
+  // 65,535 bytes, the default of HTTP/2, hold one stream at 20 ms round trip to 2 MB/s.
+  const options: ChannelOptions = { 'grpc-node.flow_control_window': flowControlWindow };
+  return { control, options };
 }
 
 function checkedAddress(given: unknown): HostPort {
@@ -127,7 +134,7 @@ function channelOptions({ tls, maxMessageBytes, keepaliveMs = 20_000 }: ChannelS
     'grpc.keepalive_timeout_ms': Math.ceil(keepaliveMs / 2),
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.max_reconnect_backoff_ms': 5_000,
-    // One connection per client, so that close() ends it.
+    // Connections of its own, so that close() ends them.
     'grpc.use_local_subchannel_pool': 1,
   };
   if (serverName === undefined) return options;

@@ -79,6 +79,9 @@ export const clientReasons = {
   closed: 'CLIENT_CLOSED',
 } as const;
 
+/** Text of the status with which a call of this client ends when the client is closed. */
+export const CLIENT_CLOSED = 'the client is closed';
+
 /** Exhausted, but no waiting helps: the request has to be another one. */
 const permanent: ReadonlySet<string | undefined> = new Set([
   'MESSAGE_TOO_LARGE',
@@ -159,8 +162,11 @@ function translate(thrown: unknown, details: OpenedDetails): LeatError {
     const tlsFailure = thrown.code === Status.UNAVAILABLE ? describeTlsFailure(thrown.details) : undefined;
     if (tlsFailure !== undefined)
       return new LeatError(tlsFailure, { code: thrown.code, reason: clientReasons.tlsFailed });
+    if (thrown.code === Status.CANCELLED && thrown.details === CLIENT_CLOSED) {
+      return new LeatError(CLIENT_CLOSED, { code: thrown.code, reason: clientReasons.closed });
+    }
     if (details.reason === undefined && isLostConnection(thrown.code, thrown.details)) {
-      const message = `the connection was lost before the answer came (${thrown.details})`;
+      const message = `the call ended without an answer: ${thrown.details}`;
       return new LeatError(message, { code: Status.UNAVAILABLE, reason: clientReasons.connectionLost });
     }
     return new LeatError(thrown.details || 'the call failed', { ...details, code: thrown.code });

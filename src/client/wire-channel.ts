@@ -1,5 +1,5 @@
 import { Channel, Status, type ClientMiddleware } from 'nice-grpc';
-import { clientReasons, LeatError } from './leat-error.js';
+import { CLIENT_CLOSED, clientReasons, LeatError } from './leat-error.js';
 import type { ReadGate } from './read-gate.js';
 import { cancelForSure } from './sure-cancel.js';
 
@@ -21,16 +21,36 @@ type Call = ReturnType<Channel['createCall']>;
 export class WireChannel extends Channel {
   private next: WireOptions = {};
   private closed = false;
+  private readonly calls = new Set<Call>();
 
   override createCall(...[method, deadline, ...rest]: Parameters<Channel['createCall']>): Call {
     if (this.closed) throw clientClosed();
     const call = cancelForSure(super.createCall(method, this.next.deadline ?? deadline, ...rest));
+    this.track(call);
     return this.next.gate === undefined ? call : gated(call, this.next.gate);
   }
 
+  /** Ends all calls with CLIENT_CLOSED. Repeating it is harmless. */
   override close(): void {
     this.closed = true;
+    for (const call of [...this.calls]) call.cancelWithStatus(Status.CANCELLED, CLIENT_CLOSED);
     super.close();
+  }
+
+  private track(call: Call): void {
+    const start = call.start.bind(call);
+    const begin: Call['start'] = (metadata, listener) => {
+      this.calls.add(call);
+      start(metadata, {
+        onReceiveMetadata: (received) => listener.onReceiveMetadata(received),
+        onReceiveMessage: (message) => listener.onReceiveMessage(message),
+        onReceiveStatus: (status) => {
+          this.calls.delete(call);
+          listener.onReceiveStatus(status);
+        },
+      });
+    };
+    Object.assign(call, { start: begin });
   }
 
   /** Use it before all others. */
@@ -50,5 +70,5 @@ function gated(call: Call, gate: ReadGate): Call {
 }
 
 function clientClosed(): LeatError {
-  return new LeatError('the client is closed', { code: Status.CANCELLED, reason: clientReasons.closed });
+  return new LeatError(CLIENT_CLOSED, { code: Status.CANCELLED, reason: clientReasons.closed });
 }

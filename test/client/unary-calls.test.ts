@@ -220,6 +220,21 @@ describe('the token', () => {
 });
 
 describe('close', () => {
+  it.each<[string, (client: LeatClient) => Promise<unknown>]>([
+    ['with one answer', ({ users }) => users.listUsers({}, { timeoutMs: Infinity })],
+    ['that reads a stream', ({ events }) => events.listEvents({ topic: 't' })[Symbol.asyncIterator]().next()],
+    ['that writes a stream', ({ events }) => events.publishEvents(silence())],
+    ['that does both', ({ chat }) => chat.chat(silence())[Symbol.asyncIterator]().next()],
+  ])('ends a raw call %s at once, here and on the service', async (_name, start) => {
+    const client = connect();
+    service.script('silence');
+    const call = failureOf(start(client));
+    await until(() => service.open() === 1);
+    await client.close();
+    expect(await call).toMatchObject({ reason: 'CLIENT_CLOSED', retryable: false });
+    await until(() => service.open() === 0);
+  });
+
   it('makes calls fail at once with CLIENT_CLOSED, and may be repeated', async () => {
     const client = connect();
     await client.users.listUsers({});
@@ -229,3 +244,7 @@ describe('close', () => {
     expect(service.calls).toHaveLength(1);
   });
 });
+
+async function* silence(): AsyncGenerator<never> {
+  yield await new Promise<never>(() => undefined);
+}
