@@ -101,6 +101,21 @@ describe('a reconnect', () => {
     await rooms.close();
   });
 
+  it('takes an own message that comes before its answer, and one that comes after it', async () => {
+    const rooms = client.joinRooms({ backoff });
+    const { room, stream } = await enter(rooms, 'a');
+    const [first, second] = [room.send({ id: '1' }), room.send({ id: '2' })];
+    for (const id of ['1', '2']) expect(await stream.next('send')).toMatchObject({ message: { id } });
+    const answer = (messageId: string) =>
+      stream.send({ $case: 'delivered', value: { room: 'a', deliveries: [{ messageId, offset: BigInt(messageId) }] } });
+    stream.messages('a', [1]);
+    answer('1');
+    answer('2');
+    stream.messages('a', [2]);
+    expect(await soon('the answers', Promise.all([first, second]))).toMatchObject([{ offset: 1n }, { offset: 2n }]);
+    expect(await read(room, 2)).toEqual([1, 2]);
+  });
+
   it('answers everyone who says the same, with the same id, at the same time', async () => {
     const rooms = client.joinRooms({ backoff });
     const { room, stream } = await enter(rooms, 'a');

@@ -63,7 +63,8 @@ export interface Hello {
 
 /**
  * Answered by RoomJoined, or by RoomProblem. Joining a joined room is no error: it is answered again and changes
- * nothing else. At most 10,000 rooms a stream.
+ * nothing else. At most 10,000 rooms a stream (TOO_MANY_ROOMS); over all streams 20,000 a caller (TOO_MANY_MEMBERSHIPS)
+ * and 100,000 a server (CHAT_FULL), by default.
  */
 export interface JoinRoom {
   /** The room: a topic name without the prefix "rooms/", at most 194 characters. */
@@ -238,7 +239,7 @@ export interface RoomMessages {
   room: string;
 }
 
-/** Sends that are durable. */
+/** Sends that are durable. The messages themselves come in RoomMessages, before this or after it. */
 export interface Delivered {
   /** The room. */
   room: string;
@@ -4411,9 +4412,11 @@ export const ChatServiceDefinition = {
      * goes on. A frame that breaks the protocol ends it with INVALID_ARGUMENT: reasons HELLO_REQUIRED (the first frame is
      * hello and only the first), UNKNOWN_FRAME (empty, or of a kind this service does not know), INVALID_FIELD.
      * ABORTED (reason SESSION_TAKEN_OVER) when a newer stream has the session, UNAUTHENTICATED when the credential has
-     * expired and no Authenticate came, UNAVAILABLE with RetryInfo on drain.
-     * When the client half-closes it leaves its rooms at once, without the grace period; what it sent before is carried
-     * out and answered, then the stream ends with OK.
+     * expired and no Authenticate came, UNAVAILABLE with RetryInfo on drain, and (reason HELLO_TIMEOUT) if hello does not
+     * come within the server's --chat-hello-timeout, 10 seconds by default.
+     * When the client half-closes it leaves its rooms at once, without the grace period. What it sent before is carried
+     * out and answered, and the messages of each room are sent up to its own last one, unless the room is paused; then
+     * the stream ends with OK.
      */
     chat: {
       name: "Chat",
@@ -4473,9 +4476,11 @@ export interface ChatServiceImplementation<CallContextExt = {}> {
    * goes on. A frame that breaks the protocol ends it with INVALID_ARGUMENT: reasons HELLO_REQUIRED (the first frame is
    * hello and only the first), UNKNOWN_FRAME (empty, or of a kind this service does not know), INVALID_FIELD.
    * ABORTED (reason SESSION_TAKEN_OVER) when a newer stream has the session, UNAUTHENTICATED when the credential has
-   * expired and no Authenticate came, UNAVAILABLE with RetryInfo on drain.
-   * When the client half-closes it leaves its rooms at once, without the grace period; what it sent before is carried
-   * out and answered, then the stream ends with OK.
+   * expired and no Authenticate came, UNAVAILABLE with RetryInfo on drain, and (reason HELLO_TIMEOUT) if hello does not
+   * come within the server's --chat-hello-timeout, 10 seconds by default.
+   * When the client half-closes it leaves its rooms at once, without the grace period. What it sent before is carried
+   * out and answered, and the messages of each room are sent up to its own last one, unless the room is paused; then
+   * the stream ends with OK.
    */
   chat(
     request: AsyncIterable<ChatRequest>,
@@ -4508,9 +4513,11 @@ export interface ChatServiceClient<CallOptionsExt = {}> {
    * goes on. A frame that breaks the protocol ends it with INVALID_ARGUMENT: reasons HELLO_REQUIRED (the first frame is
    * hello and only the first), UNKNOWN_FRAME (empty, or of a kind this service does not know), INVALID_FIELD.
    * ABORTED (reason SESSION_TAKEN_OVER) when a newer stream has the session, UNAUTHENTICATED when the credential has
-   * expired and no Authenticate came, UNAVAILABLE with RetryInfo on drain.
-   * When the client half-closes it leaves its rooms at once, without the grace period; what it sent before is carried
-   * out and answered, then the stream ends with OK.
+   * expired and no Authenticate came, UNAVAILABLE with RetryInfo on drain, and (reason HELLO_TIMEOUT) if hello does not
+   * come within the server's --chat-hello-timeout, 10 seconds by default.
+   * When the client half-closes it leaves its rooms at once, without the grace period. What it sent before is carried
+   * out and answered, and the messages of each room are sent up to its own last one, unless the room is paused; then
+   * the stream ends with OK.
    */
   chat(
     request: AsyncIterable<DeepPartial<ChatRequest>>,

@@ -12,7 +12,9 @@ const MAX_STARTS = 5;
  */
 export async function startReading(store: Store, query: ListQuery) {
   const source = createPageSource(store, query);
-  const resolve = () => resolveStart(store, query.topic, query.start);
+  const { start, topic } = query;
+  // The last ones of a later head are others: what is kept of those that were asked for is wanted.
+  const resolveAgain = () => resolveStart(store, topic, start.kind === 'last' ? { kind: 'first' } : start);
   let hasBegun = false;
 
   async function readFirst(from: number, bounds: ReadOptions): Promise<QueryPage> {
@@ -22,7 +24,7 @@ export async function startReading(store: Store, query: ListQuery) {
         return await source.readPage(after, bounds);
       } catch (error) {
         if (!isTrimmed(error) || starts === MAX_STARTS) throw error;
-        const again = await resolve();
+        const again = await resolveAgain();
         // The same place: the reader's own, and it is gone.
         if (again === after) throw error;
         after = again;
@@ -31,7 +33,7 @@ export async function startReading(store: Store, query: ListQuery) {
   }
 
   return {
-    after: await resolve(),
+    after: await resolveStart(store, topic, start),
     source: {
       ...source,
       async readPage(after: number, bounds: ReadOptions): Promise<QueryPage> {

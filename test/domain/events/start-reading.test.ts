@@ -48,6 +48,30 @@ describe('a reader that begins while the topic is trimmed', () => {
     expect(await firstPage(opened.store, position)).toMatchObject({ count: EVENTS - 3, scannedTo: EVENTS });
   });
 
+  it('gets all that is kept of the last ones, though more have come meanwhile', async () => {
+    await using opened = await openTemporaryStore();
+    const { store } = opened;
+    const append = (count: number) => {
+      const events = encodeEventRun(Array<Uint8Array>(count).fill(lenField(2, 'x')));
+      return store.write([{ kind: 'append-events', topic, author: '', events }]);
+    };
+    await append(EVENTS);
+    let isFirst = true;
+    const growing: Store = {
+      ...store,
+      async readPage(...read) {
+        if (isFirst) {
+          await append(5);
+          await store.write([{ kind: 'trim-topic', topic, firstOffset: 4 }]);
+        }
+        isFirst = false;
+        return store.readPage(...read);
+      },
+    };
+    const page = await firstPage(growing, { $case: 'last', value: BigInt(EVENTS) });
+    expect(page).toMatchObject({ count: EVENTS + 5 - 3, scannedTo: EVENTS + 5 });
+  });
+
   it('is told so if it named the offset', async () => {
     await using opened = await openTrimmed(1);
     const page = firstPage(opened.store, { $case: 'afterOffset', value: 0n });
