@@ -1,4 +1,5 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import { isResetByServer } from './base-call.js';
 import { Connection, type CloseReason } from './connection.js';
 import { limitLifetime, type LifetimeLimits } from './connection-lifetime.js';
 
@@ -76,7 +77,7 @@ export function createConnections(limits: ConnectionsLimits, observer: Connectio
         connection.idleSince = performance.now();
         idle.add(connection);
       }
-      if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) connection.countReset();
+      if (stream.rstCode !== constants.NGHTTP2_NO_ERROR && !isResetByServer(stream)) connection.countReset();
     },
   };
 }
