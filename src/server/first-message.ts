@@ -64,7 +64,7 @@ export function createFirstMessages(maxMs: number): FirstMessages {
       const one: Waiting = { call, dueAt: 0, bytes: 0, isOver: () => stream.readableEnded };
       admitted.evict = () => {
         waiting.delete(one);
-        refuse(call, tooManyCalls());
+        refuse(call, tooManyCalls);
       };
       const over = () => {
         admitted.messageCame();

@@ -62,7 +62,7 @@ function residentOf(child: ChildServer): number {
 }
 
 /** Longer than this and a probe has failed, in milliseconds. */
-const PROBE_TIMEOUT_MS = 10_000;
+const PROBE_TIMEOUT_MS = 30_000;
 
 /** Whether readiness and one unary call succeed, on new connections. */
 async function isServed({ grpcPort, httpPort }: Ports): Promise<boolean> {
