@@ -26,6 +26,8 @@ export interface Connections {
   callBegan(connection: Connection, stream: ServerHttp2Stream): void;
   /** Its stream is closed. */
   callEnded(connection: Connection, stream: ServerHttp2Stream): void;
+  /** The server stops: connections that end from now on end for that reason. */
+  shutDown(): void;
 }
 
 /** From this part of the maximum on, a new connection takes the place of an idle one. */
@@ -78,6 +80,10 @@ export function createConnections(limits: ConnectionsLimits, observer: Connectio
         idle.add(connection);
       }
       if (stream.rstCode !== constants.NGHTTP2_NO_ERROR && !isResetByServer(stream)) connection.countReset();
+    },
+
+    shutDown() {
+      for (const connection of bySession.values()) connection.reason ??= 'shutdown';
     },
   };
 }

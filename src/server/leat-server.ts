@@ -15,10 +15,10 @@ import { createCallerMiddleware } from '../middleware/caller.js';
 import { admit } from './admission.js';
 import { createCallInterceptor } from './call-interceptor.js';
 import { createCallGate } from './call-limits.js';
-import { capacityOf } from './capacity.js';
+import { type Capacity, capacityOf } from './capacity.js';
 import { createConnectionLog, type ConnectionLog } from './connection-log.js';
 import type { Connection } from './connection.js';
-import { createConnections } from './connections.js';
+import { type Connections, createConnections } from './connections.js';
 import { measureEventLoopDelay } from './event-loop-delay.js';
 import { createFirstMessages } from './first-message.js';
 import { createHealth } from './health.js';
@@ -71,7 +71,9 @@ export function createLeatServer(deps: ServerDeps): RunningServer {
     maxBytes: Math.max(config.maxWindow, config.window),
     budget: createWindowBudget(config.windowBudget),
   });
-  const server = createGrpcServer(deps, { records, windows, connectionLog });
+  const capacity = capacityOf(config);
+  const connections = createConnections({ ...config, ...capacity }, connectionLog);
+  const server = createGrpcServer(deps, { records, windows, connectionLog, connections, capacity });
   let ready = false;
   const http = createHttpPort({ registry, isReady: () => ready });
   const stopMeasuring = measureEventLoopDelay(registry);
@@ -99,6 +101,7 @@ export function createLeatServer(deps: ServerDeps): RunningServer {
     // Those who watch the health are told before their streams end.
     await turn();
     records.drain();
+    connections.shutDown();
     const shutdown = server.shutdown();
     if (!(await within(config.drainTimeout, shutdown))) {
       records.abortAll(drainingError());
@@ -110,6 +113,7 @@ export function createLeatServer(deps: ServerDeps): RunningServer {
   async function stop() {
     ready = false;
     health.set(false);
+    connections.shutDown();
     server.forceShutdown();
     await within(ABORT_GRACE_MS, records.idle());
     limitedLog.close();
@@ -126,12 +130,13 @@ interface Parts {
   readonly records: CallRecords;
   readonly windows: WindowControl;
   readonly connectionLog: ConnectionLog;
+  readonly connections: Connections;
+  readonly capacity: Capacity;
 }
 
 function createGrpcServer({ config, services }: ServerDeps, parts: Parts): LeatServer {
-  const { records, windows, connectionLog } = parts;
+  const { records, windows, capacity } = parts;
   const unaryMethods = new Map(services.flatMap(({ unaryMethods }) => [...unaryMethods]));
-  const capacity = capacityOf(config);
   const interceptor = createCallInterceptor({
     records,
     partialMessages: createPartialMessages({ maxBytes: config.partialMessageBudget }),
@@ -142,21 +147,22 @@ function createGrpcServer({ config, services }: ServerDeps, parts: Parts): LeatS
     maxMetadataSize: config.maxMetadataSize,
     timeLimit: createTimeLimit(config.maxUnaryDuration),
   });
-  const limits = { ...config, ...capacity };
-  const hooks = createHooks(limits, connectionLog, (path) => unaryMethods.has(path));
-  return createServer(transportOptions(limits, [interceptor], windows, hooks))
+  const hooks = createHooks(parts, (path) => unaryMethods.has(path));
+  return createServer(transportOptions({ ...config, ...capacity }, [interceptor], windows, hooks))
     .use(createCallBoundary({ records, maxUnaryMs: config.maxUnaryDuration }))
     .use(createCallerMiddleware())
     .use(createAbortGuard());
 }
 
-function createHooks(limits: Config, log: ConnectionLog, isUnary: (path: string) => boolean): TransportHooks {
-  const connections = createConnections(limits, log);
-  const refused = (connection: Connection) => log.refusedCall(connection, 'TOO_MANY_CALLS');
-  const gate = createCallGate(limits, refused);
+function createHooks(
+  { connections, connectionLog, capacity }: Parts,
+  isUnary: (path: string) => boolean,
+): TransportHooks {
+  const refused = (connection: Connection) => connectionLog.refusedCall(connection, 'TOO_MANY_CALLS');
+  const gate = createCallGate(capacity, refused);
   return {
     connected: (session) => void connections.add(session),
-    refused: (address) => log.refused(address),
+    refused: (address) => connectionLog.refused(address),
     admit: (next) => admit({ connections, gate, isUnary, refused }, next),
   };
 }

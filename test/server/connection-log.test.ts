@@ -22,10 +22,10 @@ async function metric({ server }: TestServer, line: string): Promise<number> {
 }
 
 /** Opens calls and resets them at once, as many in one flight as given. */
-async function openAndReset({ session, call }: RawConnection, count: number): Promise<void> {
-  const calls = Array.from({ length: count }, () => call('/leat.test.Echo/Upload'));
+async function openAndReset(connection: RawConnection, count: number): Promise<void> {
+  const calls = Array.from({ length: count }, () => connection.call('/leat.test.Echo/Upload'));
   // All of them are open at the server before the first is reset.
-  await new Promise((resolve) => session.ping(resolve));
+  await new Promise((resolve) => connection.session.ping(resolve));
   for (const { stream } of calls) stream.close(8);
 }
 
@@ -134,7 +134,7 @@ describe('the connections of a process', () => {
   it('are refused when there are as many as allowed, which is logged and counted', async () => {
     await using test = await startTestServer([service], { 'max-connections': 3 });
     const connections = await Promise.all([1, 2, 3].map(() => connectRaw(test.grpcPort)));
-    for (const { call } of connections) call('/leat.test.Echo/Upload').stream.write(message);
+    for (const connection of connections) connection.call('/leat.test.Echo/Upload').stream.write(message);
     await until(() => test.server.calls.size === 3);
     const refused = connectTcp(test.grpcPort, '127.0.0.1');
     refused.on('error', () => undefined).resume();
