@@ -27,13 +27,13 @@ export function admittedCall(stream: object | undefined): AdmittedCall | undefin
   return (stream as Admittable | undefined)?.[ADMITTED];
 }
 
-export const tooManyCalls = () =>
-  new DomainError(
-    'unavailable',
-    'TOO_MANY_CALLS',
-    'the server runs as many calls as it may, or this connection has its share of them: ' +
-      'end calls that are not needed, or retry later',
-  );
+/** Made once: there may be thousands a second. */
+export const tooManyCalls = new DomainError(
+  'unavailable',
+  'TOO_MANY_CALLS',
+  'the server runs as many calls as it may, or this connection has its share of them: ' +
+    'end calls that are not needed, or retry later',
+);
 
 /**
  * Lets calls through to `next` as long as there are places for them. Refuses others here, below grpc-js, where a call
@@ -68,7 +68,7 @@ function kindOf(path: string, { isUnary }: AdmissionDeps): CallKind {
 }
 
 function refusalHeaders() {
-  const { code, details, metadata } = statusOf(tooManyCalls());
+  const { code, details, metadata } = statusOf(tooManyCalls);
   return {
     ':status': 200,
     'content-type': 'application/grpc+proto',

@@ -5,7 +5,7 @@ import type { CloseReason } from './connection.js';
 import type { ConnectionObserver } from './connections.js';
 
 /** Reasons that are part of normal operation; they are counted, and not logged. */
-const quiet: ReadonlySet<CloseReason> = new Set(['client', 'idle', 'max-age', 'shutdown']);
+const quiet: ReadonlySet<CloseReason> = new Set(['client', 'lost', 'idle', 'max-age', 'shutdown']);
 
 export interface ConnectionLog extends ConnectionObserver {
   /** A call was refused because there are too many. */

@@ -76,8 +76,8 @@ export class Connection {
   end(reason: CloseReason, code: number = constants.NGHTTP2_NO_ERROR): void {
     this.reason ??= reason;
     if (this.session.destroyed) return;
-    if (code === constants.NGHTTP2_NO_ERROR) this.session.destroy();
-    else this.session.destroy(undefined, code);
+    // Node takes a code alone for what it is, but its types do not know.
+    this.session.destroy(code as never);
   }
 
   /**

@@ -1,4 +1,5 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import { isResetByServer } from './base-call.js';
 import { Connection, type CloseReason } from './connection.js';
 import { limitLifetime, type LifetimeLimits } from './connection-lifetime.js';
 
@@ -25,6 +26,8 @@ export interface Connections {
   callBegan(connection: Connection, stream: ServerHttp2Stream): void;
   /** Its stream is closed. */
   callEnded(connection: Connection, stream: ServerHttp2Stream): void;
+  /** The server stops: connections that end from now on end for that reason. */
+  shutDown(): void;
 }
 
 /** From this part of the maximum on, a new connection takes the place of an idle one. */
@@ -76,7 +79,11 @@ export function createConnections(limits: ConnectionsLimits, observer: Connectio
         connection.idleSince = performance.now();
         idle.add(connection);
       }
-      if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) connection.countReset();
+      if (stream.rstCode !== constants.NGHTTP2_NO_ERROR && !isResetByServer(stream)) connection.countReset();
+    },
+
+    shutDown() {
+      for (const connection of bySession.values()) connection.reason ??= 'shutdown';
     },
   };
 }

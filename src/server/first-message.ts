@@ -66,7 +66,7 @@ export function createFirstMessages(maxMs: number): FirstMessages {
       const one: Waiting = { call, received, dueAt: 0, bytes: 0, isOver: () => stream.readableEnded };
       admitted.evict = () => {
         waiting.delete(one);
-        refuse(call, tooManyCalls());
+        refuse(call, tooManyCalls);
       };
       const over = () => {
         admitted.messageCame();

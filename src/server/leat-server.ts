@@ -16,10 +16,10 @@ import { createCallerMiddleware } from '../middleware/caller.js';
 import { admit } from './admission.js';
 import { createCallInterceptor } from './call-interceptor.js';
 import { createCallGate } from './call-limits.js';
-import { capacityOf } from './capacity.js';
+import { type Capacity, capacityOf } from './capacity.js';
 import { createConnectionLog, type ConnectionLog } from './connection-log.js';
 import type { Connection } from './connection.js';
-import { createConnections } from './connections.js';
+import { type Connections, createConnections } from './connections.js';
 import { measureEventLoopDelay } from './event-loop-delay.js';
 import { createFirstMessages } from './first-message.js';
 import { createHealth, type Health } from './health.js';
@@ -78,7 +78,9 @@ export function createLeatServer(deps: ServerDeps): RunningServer {
     maxBytes: Math.max(config.maxWindow, config.window),
     budget: createWindowBudget(config.windowBudget),
   });
-  const server = createGrpcServer({ ...deps, services }, { records, windows, connectionLog });
+  const capacity = capacityOf(config);
+  const connections = createConnections({ ...config, ...capacity }, connectionLog);
+  const server = createGrpcServer({ ...deps, services }, { records, windows, connectionLog, connections, capacity });
   let ready = false;
   const http = createHttpPort({
     registry,
@@ -116,6 +118,7 @@ export function createLeatServer(deps: ServerDeps): RunningServer {
     // Those who watch the health are told before their streams end.
     await turn();
     records.drain();
+    connections.shutDown();
     const shutdown = server.shutdown();
     if (!(await within(config.drainTimeout, shutdown))) {
       records.abortAll(drainingError());
@@ -127,6 +130,7 @@ export function createLeatServer(deps: ServerDeps): RunningServer {
   async function stop() {
     ready = false;
     health.set(false);
+    connections.shutDown();
     server.forceShutdown();
     await within(ABORT_GRACE_MS, records.idle());
     limitedLog.close();
@@ -143,12 +147,13 @@ interface Parts {
   readonly records: CallRecords;
   readonly windows: WindowControl;
   readonly connectionLog: ConnectionLog;
+  readonly connections: Connections;
+  readonly capacity: Capacity;
 }
 
 function createGrpcServer({ config, services, log }: ServerDeps, parts: Parts): LeatServer {
-  const { records, windows, connectionLog } = parts;
+  const { records, windows, capacity } = parts;
   const unaryMethods = new Map(services.flatMap(({ unaryMethods }) => [...unaryMethods]));
-  const capacity = capacityOf(config);
   const interceptor = createCallInterceptor({
     records,
     partialMessages: createPartialMessages({ maxBytes: config.partialMessageBudget }),
@@ -160,21 +165,22 @@ function createGrpcServer({ config, services, log }: ServerDeps, parts: Parts): 
     maxMetadataSize: config.maxMetadataSize,
     timeLimit: createTimeLimit(config.maxUnaryDuration),
   });
-  const limits = { ...config, ...capacity };
-  const hooks = createHooks(limits, connectionLog, (path) => unaryMethods.has(path));
-  return createServer(transportOptions(limits, [interceptor], windows, hooks, createReceiveControl(config, log)))
+  const hooks = createHooks(parts, (path) => unaryMethods.has(path));
+  return createServer(transportOptions({ ...config, ...capacity }, [interceptor], windows, hooks, createReceiveControl(config, log)))
     .use(createCallBoundary({ records, maxUnaryMs: config.maxUnaryDuration }))
     .use(createCallerMiddleware())
     .use(createAbortGuard());
 }
 
-function createHooks(limits: Config, log: ConnectionLog, isUnary: (path: string) => boolean): TransportHooks {
-  const connections = createConnections(limits, log);
-  const refused = (connection: Connection) => log.refusedCall(connection, 'TOO_MANY_CALLS');
-  const gate = createCallGate(limits, refused);
+function createHooks(
+  { connections, connectionLog, capacity }: Parts,
+  isUnary: (path: string) => boolean,
+): TransportHooks {
+  const refused = (connection: Connection) => connectionLog.refusedCall(connection, 'TOO_MANY_CALLS');
+  const gate = createCallGate(capacity, refused);
   return {
     connected: (session) => void connections.add(session),
-    refused: (address) => log.refused(address),
+    refused: (address) => connectionLog.refused(address),
     admit: (next) => admit({ connections, gate, isUnary, refused }, next),
   };
 }

@@ -7,6 +7,7 @@ import { toClientError } from '../middleware/error-mapping.js';
 import { type Codec, decodeRequest, encodeResponse } from '../middleware/request-codec.js';
 import { REQUEST_ID_HEADER, requestIdOf } from '../middleware/request-id.js';
 import type { BoundCall } from './bound-partial-message.js';
+import { holdHalfClose } from './hold-half-close.js';
 import { refusesMetadata, refusesPartialMessage, type Refusable } from './refusals.js';
 import { UnaryContext } from './unary-context.js';
 import { detach } from '../streams/detach.js';
@@ -70,7 +71,8 @@ export class UnaryCall extends ServerInterceptingCall implements Listener {
 
   onReceiveHalfClose(): void {
     if (refusesPartialMessage(this.call, this.bound)) return;
-    if (this.request === undefined) return this.refuse('Received no request message');
+    // A connection that is lost looks like a half-close as well.
+    if (this.request === undefined) return holdHalfClose(() => this.refuse('Received no request message'));
     detach(this.answer(this.metadata ?? new Metadata()));
   }
 

@@ -1,0 +1,60 @@
+import { describe, expect, it } from '@jest/globals';
+import { ListEventsRequest } from '../../gen/leat/v1/event_service.js';
+import { startFlood } from '../support/flood.js';
+import { MAX_RESIDENT_BYTES, startHostileServer, type HostileServer } from '../support/hostile-server.js';
+import { until } from '../support/until.js';
+
+const LONG = process.env.LEAT_LONG === '1';
+const HEADERS = 1;
+
+const follow = ListEventsRequest.encode(ListEventsRequest.fromPartial({ topic: 'quiet', follow: true })).finish();
+
+/** No call of the attacker is left. */
+async function hasRecovered(server: HostileServer): Promise<boolean> {
+  return (await server.metric('leat_connections')) <= 1 && (await server.probe(1)) === 1;
+}
+
+const attacks = [
+  { what: 'send only headers, of unary calls', path: '/leat.v1.EventService/ListTopics' },
+  { what: 'send only headers, of client streams', path: '/leat.v1.EventService/PublishEvents' },
+  { what: 'send only headers, of streams both ways', path: '/leat.v1.ChatService/Chat' },
+  { what: 'follow a topic', path: '/leat.v1.EventService/ListEvents', message: follow },
+] as const;
+
+/** The short form is the same attack in small: its calls would fill the heap as well. */
+const forms = LONG
+  ? [
+      { heapMiB: 256, connections: 20, callsEach: 1_000 },
+      { heapMiB: 512, connections: 50, callsEach: 1_000 },
+    ]
+  : [{ heapMiB: 112, connections: 12, callsEach: 500 }];
+
+describe.each(forms)('a server with a heap of $heapMiB MiB', ({ heapMiB, connections, callsEach }) => {
+  it.each(attacks)(`lives, and serves others, when ${connections * callsEach} calls $what`, async (attack) => {
+    await using server = await startHostileServer({}, heapMiB);
+    const flood = await startFlood(server.ports.grpcPort, { connections, callsEach, ...attack });
+    await until(() => flood.received(HEADERS) > 1_000);
+    expect(await server.probe(20)).toBe(20);
+    expect(server.maxResidentBytes()).toBeLessThan(MAX_RESIDENT_BYTES);
+    const refused = await server.metric('leat_calls_refused_total{reason="TOO_MANY_CALLS"}');
+    expect(refused).toBeGreaterThan((connections * callsEach) / 2);
+    expect(server.lines.filter(({ reason }) => reason === 'TOO_MANY_CALLS').length).toBeLessThan(100);
+    await flood.leave();
+    await until(() => hasRecovered(server));
+    expect(server.errors()).toBe('');
+  });
+});
+
+describe('a server whose connections are all taken', () => {
+  it('serves others when those connections do nothing', async () => {
+    await using server = await startHostileServer({ 'max-connections': 500 });
+    const silent = { path: '/leat.v1.EventService/ListTopics', callsEach: 0 };
+    const flood = await startFlood(server.ports.grpcPort, { connections: 480, ...silent });
+    await until(async () => (await server.metric('leat_connections')) >= 450);
+    const startedAt = performance.now();
+    await until(() => performance.now() - startedAt > 1_000);
+    expect(await server.probe(20)).toBe(20);
+    await flood.leave();
+    await until(() => hasRecovered(server));
+  });
+});
