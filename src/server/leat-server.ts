@@ -116,7 +116,11 @@ export function createLeatServer(deps: ServerDeps): RunningServer {
   return { start, drain: () => (draining ??= drain()), close, registry, calls: records };
 }
 
-function createGrpcServer({ config, services, log }: ServerDeps, records: CallRecords, windows: WindowControl): LeatServer {
+function createGrpcServer(
+  { config, services, log }: ServerDeps,
+  records: CallRecords,
+  windows: WindowControl,
+): LeatServer {
   const interceptor = createCallInterceptor({
     records,
     partialMessages: createPartialMessages({ maxBytes: config.partialMessageBudget }),

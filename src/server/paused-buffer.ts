@@ -126,7 +126,8 @@ function install(prototype: ReceivingStream & { [installed]?: true }): void {
 
   prototype.resume = function (this: Buffered) {
     // Node waits for what it has asked for before it asks again.
-    if (this[BUFFER] && !this.destroyed && this.readableLength < this.readableHighWaterMark) pushNext(this, this[BUFFER]);
+    if (this[BUFFER] && !this.destroyed && this.readableLength < this.readableHighWaterMark)
+      pushNext(this, this[BUFFER]);
     return resume.call(this) as typeof this;
   };
 

@@ -70,12 +70,23 @@ describe.each(['Unary', 'Upload', 'Download'])('a compressed message of %s', (me
 
   it.each([
     ['is cut short', 'gzip', frame(gzipped.subarray(0, -9), { flag: 1 })],
-    ['is damaged', 'gzip', frame(gzipped.map((byte, at) => (at === 20 ? byte ^ 0xff : byte)), { flag: 1 })],
+    [
+      'is damaged',
+      'gzip',
+      frame(
+        gzipped.map((byte, at) => (at === 20 ? byte ^ 0xff : byte)),
+        { flag: 1 },
+      ),
+    ],
     ['is followed by other bytes', 'gzip', frame(Buffer.concat([gzipped, Buffer.from('more')]), { flag: 1 })],
     ['is followed by zeros', 'gzip', frame(Buffer.concat([gzipped, Buffer.alloc(4)]), { flag: 1 })],
     ['has no bytes', 'gzip', frame(Buffer.alloc(0), { flag: 1 })],
     ['is deflate without its header', 'deflate', frame(deflateRawSync(message), { flag: 1 })],
-    ['is deflate and is followed by others', 'deflate', frame(Buffer.concat([deflateSync(message), Buffer.alloc(1)]), { flag: 1 })],
+    [
+      'is deflate and is followed by others',
+      'deflate',
+      frame(Buffer.concat([deflateSync(message), Buffer.alloc(1)]), { flag: 1 }),
+    ],
     ['is gzip and is called deflate', 'deflate', frame(gzipped, { flag: 1 })],
     ['is called identity', 'identity', frame(message, { flag: 1 })],
     ['has a flag that is neither 0 nor 1', 'gzip', frame(gzipped, { flag: 2 })],

@@ -27,9 +27,7 @@ export async function startHostileServer(
   heapMiB = 512,
 ): Promise<HostileServer> {
   const dir = await makeTempDir();
-  const child = spawnServer({ 'data-dir': dir.path, ...flags }, [
-    `--max-old-space-size=${heapMiB}`,
-  ]);
+  const child = spawnServer({ 'data-dir': dir.path, ...flags }, [`--max-old-space-size=${heapMiB}`]);
   const ports = await child.serving;
   let max = child.residentBytes();
   const look = setInterval(() => (max = Math.max(max, residentOf(child))), 20).unref();
