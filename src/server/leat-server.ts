@@ -166,7 +166,9 @@ function createGrpcServer({ config, services, log }: ServerDeps, parts: Parts): 
     timeLimit: createTimeLimit(config.maxUnaryDuration),
   });
   const hooks = createHooks(parts, (path) => unaryMethods.has(path));
-  return createServer(transportOptions({ ...config, ...capacity }, [interceptor], windows, hooks, createReceiveControl(config, log)))
+  return createServer(
+    transportOptions({ ...config, ...capacity }, [interceptor], windows, hooks, createReceiveControl(config, log)),
+  )
     .use(createCallBoundary({ records, maxUnaryMs: config.maxUnaryDuration }))
     .use(createCallerMiddleware())
     .use(createAbortGuard());

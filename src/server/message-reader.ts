@@ -10,8 +10,8 @@ export interface ReceivedMessage {
 /** What a JavaScript object for a buffer takes besides its bytes, roughly. */
 const OBJECT_BYTES = 256;
 const MIN_CAPACITY = 1024;
-/** A buffer for a message grows by this factor: less than a third of the message is copied a second time. */
-const GROWTH = 4;
+/** A buffer for a message grows by this factor, so that it is never much larger than what has come. */
+const GROWTH = 2;
 
 const NOTHING: Buffer = Buffer.alloc(0);
 

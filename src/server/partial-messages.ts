@@ -23,11 +23,11 @@ export interface PartialMessages {
 }
 
 export interface PartialMessageLimits {
-  /** Memory of all calls together, in bytes; one message more, since the only one at work is not ended. */
+  /** Memory of all calls that may go on, in bytes; one message more, since the only one at work is not ended. */
   readonly maxBytes: number;
   /** A call is in the way of others if it brings nothing for so long, in milliseconds. Default: 2,000. */
   readonly graceMs?: number;
-  /** How many calls may wait for room, each with what its window lets in, before others are ended for them. Default: 64. */
+  /** How many calls may wait for room, each with a message at most, before others are ended for them. Default: 64. */
   readonly maxWaiting?: number;
 }
 
@@ -58,11 +58,13 @@ export function createPartialMessages(limits: PartialMessageLimits): PartialMess
   const waiting = new Set<Part>();
   let latest: Part | undefined;
   let total = 0;
+  let waitingBytes = 0;
   let timer: NodeJS.Timeout | undefined;
 
   function holds(part: Part, bytes: number, isReading: boolean, received: number): void {
     if (part.isOver) return;
     total += bytes - part.bytes;
+    if (waiting.has(part)) waitingBytes += bytes - part.bytes;
     part.bytes = bytes;
     part.received = received;
     // Held up by its own handler: not the client's fault, and no more than one frame.
@@ -84,7 +86,7 @@ export function createPartialMessages(limits: PartialMessageLimits): PartialMess
   const standsStill = (part: Part) => performance.now() - part.movedAt >= graceMs;
 
   function makeRoom(newest: Part): void {
-    while (total > maxBytes && running.size > 1) {
+    while (overBy(0) > 0 && running.size > 1) {
       const stillest = first(running) ?? newest;
       if (waiting.size < maxWaiting && !standsStill(stillest)) return wait(newest);
       end(stillest);
@@ -92,9 +94,21 @@ export function createPartialMessages(limits: PartialMessageLimits): PartialMess
     }
   }
 
+  /**
+   * By how much those at work would exceed their part if so many bytes of those who wait were theirs. They have half of
+   * the memory in any case, or one that stands still could hold up all others.
+   */
+  function overBy(bytes: number): number {
+    const waitingAfter = waitingBytes - bytes;
+    return total - waitingAfter - Math.max(maxBytes - waitingAfter, maxBytes / 2);
+  }
+
+  const hasRoomFor = ({ bytes }: Part) => running.size === 0 || overBy(bytes) < 0;
+
   function wait(part: Part): void {
     running.delete(part);
     waiting.add(part);
+    waitingBytes += part.bytes;
     part.call.pause();
     timer ??= setInterval(look, graceMs / 2).unref();
   }
@@ -102,14 +116,18 @@ export function createPartialMessages(limits: PartialMessageLimits): PartialMess
   /** One at a time: each takes what its client had sent meanwhile, and calls again. */
   function letGoOn(): void {
     const next = first(waiting);
-    if (next !== undefined && (total < maxBytes || running.size === 0)) resume(next);
+    if (next !== undefined && hasRoomFor(next)) resume(next);
     if (waiting.size > 0) return;
     clearInterval(timer);
     timer = undefined;
   }
 
+  function leaveWaiting(part: Part): void {
+    if (waiting.delete(part)) waitingBytes -= part.bytes;
+  }
+
   function resume(part: Part): void {
-    waiting.delete(part);
+    leaveWaiting(part);
     moved(part);
     part.call.resume();
   }
@@ -117,7 +135,7 @@ export function createPartialMessages(limits: PartialMessageLimits): PartialMess
   /** Nothing comes from those who stand still, so somebody has to look. */
   function look(): void {
     for (let next = first(running); next && waiting.size > 0 && standsStill(next); next = first(running)) end(next);
-    for (let next = first(waiting); next && total < maxBytes; next = first(waiting)) resume(next);
+    for (let next = first(waiting); next && hasRoomFor(next); next = first(waiting)) resume(next);
     letGoOn();
   }
 
@@ -131,7 +149,7 @@ export function createPartialMessages(limits: PartialMessageLimits): PartialMess
     part.isOver = true;
     total -= part.bytes;
     running.delete(part);
-    waiting.delete(part);
+    leaveWaiting(part);
     letGoOn();
   }
 

@@ -45,6 +45,7 @@ class PausedBuffer {
   /** Bytes used of the last block. */
   private lastLength = 0;
   private heldBytes = 0;
+  private isWatched = false;
   /** The client has half-closed. */
   isEnded = false;
 
@@ -60,7 +61,8 @@ class PausedBuffer {
 
   /** False if no more should come. */
   add(stream: ReceivingStream, chunk: Uint8Array): boolean {
-    if (this.heldBytes === 0) stream.once('close', () => this.clear());
+    if (!this.isWatched) stream.once('close', () => this.clear());
+    this.isWatched = true;
     const last = this.blocks.at(-1);
     const fitting = last ? Math.min(last.byteLength - this.lastLength, chunk.byteLength) : 0;
     last?.set(chunk.subarray(0, fitting), this.lastLength);

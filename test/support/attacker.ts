@@ -94,7 +94,7 @@ export async function connectAttacker(port: number, { acknowledges = true }: Att
   await isSettled;
 
   async function send(stream: number, bytes: Uint8Array, frameBytes = 16_384): Promise<void> {
-    for (let at = 0; at < bytes.byteLength && !isClosed; ) {
+    for (let at = 0; at < bytes.byteLength && !isClosed;) {
       const open = Math.min(windows.get(0) ?? 0, windows.get(stream) ?? 0, bytes.byteLength - at, 16_384);
       if (open <= 0) {
         await new Promise<void>((resolve) => waiters.add(resolve));
@@ -118,7 +118,14 @@ export async function connectAttacker(port: number, { acknowledges = true }: Att
     open(path, headers = {}) {
       lastStream += 2;
       windows.set(lastStream, initialWindow);
-      const fields = { ':method': 'POST', ':scheme': 'http', ':authority': 'localhost', ':path': path, te: 'trailers', ...headers };
+      const fields = {
+        ':method': 'POST',
+        ':scheme': 'http',
+        ':authority': 'localhost',
+        ':path': path,
+        te: 'trailers',
+        ...headers,
+      };
       const block = Object.entries({ ...fields, 'content-type': 'application/grpc' }).map(literal);
       socket.write(http2Frame(FrameType.headers, END_HEADERS, lastStream, Buffer.concat(block)));
       return lastStream;
