@@ -31,7 +31,7 @@ import { createReadTurns } from './read-turns.js';
 import { createReceiveBudget } from './receive-budget.js';
 import { createReflection } from './reflection.js';
 import type { LeatServer, ServedService } from './served-service.js';
-import { cannotListen, checkAddress } from './start-failure.js';
+import { addressText, cannotListen, checkAddress } from './start-failure.js';
 import { installTransportTuning, transportOptions, type TransportHooks } from './transport.js';
 
 export interface ServerDeps {
@@ -96,10 +96,11 @@ export function createLeatServer(deps: ServerDeps): RunningServer {
   async function start() {
     try {
       for (const service of services) service.addTo(server);
-      const { host, port } = config.listen;
       // What grpc-js says of a failure names neither the address nor the cause.
       await checkAddress('listen', config.listen);
-      const grpcPort = await server.listen(`${host.includes(':') ? `[${host}]` : host}:${port}`);
+      const grpcPort = await server.listen(addressText(config.listen)).catch((error: unknown) => {
+        throw cannotListen('listen', config.listen, error);
+      });
       const httpPort = await http.listen(config.httpListen).catch((error: unknown) => {
         throw cannotListen('http-listen', config.httpListen, error);
       });

@@ -24,13 +24,20 @@ export async function checkAddress(flag: string, address: Address): Promise<void
 }
 
 /** The error of a failed `listen`, for whoever started the server. */
-export function cannotListen(flag: string, { host, port }: Address, cause: unknown): StartError {
+export function cannotListen(flag: string, address: Address, cause: unknown): StartError {
   const { code = '', message } = cause as NodeJS.ErrnoException;
-  const place = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   const advice = listenAdvice[code] ?? `choose another address with --${flag}`;
-  return new StartError(`--${flag}: cannot listen on ${place} (${code || message}): ${advice.replace('FLAG', flag)}`, {
-    cause,
-  });
+  return new StartError(
+    `--${flag}: cannot listen on ${addressText(address)} (${code || message}): ${advice.replace('FLAG', flag)}`,
+    {
+      cause,
+    },
+  );
+}
+
+/** `host:port`, an IPv6 address in brackets. */
+export function addressText({ host, port }: Address): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 const listenAdvice: Readonly<Record<string, string>> = {

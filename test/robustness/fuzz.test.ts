@@ -3,6 +3,7 @@ import { connect as connectTcp } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { spawnServer, type ChildServer } from '../support/child-server.js';
 import { framesOfEveryKind, helloFrame } from '../support/chat-frames.js';
+import { createRandom } from '../support/random.js';
 import { connectRaw, frame } from '../support/raw-http2.js';
 import { makeTempDir, type TempDir } from '../support/temp-dir.js';
 import { rpcs } from './leat-rig.js';
@@ -12,17 +13,6 @@ const RUNS = Number(process.env.LEAT_FUZZ_RUNS ?? 100);
 const SEED = Number(process.env.LEAT_FUZZ_SEED ?? Date.now() % 2 ** 31);
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
-
-/** mulberry32 by Tommy Ettinger: small, fast, and the same for the same seed. */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const random = createRandom(SEED);
 const below = (max: number) => Math.floor(random() * max);
