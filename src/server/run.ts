@@ -70,7 +70,13 @@ async function run(config: Config, log: Logger, ends: Ends, onFatal: (error: unk
   const { dataDir, newEpoch } = config;
   const lost = ends.lost.catch(() => undefined);
   const warn = (values: object, message: string) => log.warn(values, message);
-  const store = await openSqliteStore({ dataDir, newEpoch, onFatal, warn });
+  const store = await openSqliteStore({
+    dataDir,
+    newEpoch,
+    diskReserveBytes: config.diskReserve,
+    onFatal,
+    warn,
+  });
   try {
     const files = await openFiles({ config, store, dataDir, log, onFatal });
     try {

@@ -10,7 +10,7 @@ import type { Transactions } from './transactions.js';
 
 /** Segments, and producers, that one step looks at: a few milliseconds at most, so that commits wait no longer. */
 const STEP = 16;
-/** Free pages beyond which the file is made smaller, a few pages a step. */
+/** Free pages beyond which the file is made smaller, a few pages a step; on a full disk every one is given back. */
 const FREE_PAGES = 1024;
 const VACUUM_PAGES = 64;
 
@@ -26,7 +26,8 @@ interface Walk {
 
 /**
  * Applies retention and frees what was trimmed: segments, ids of their events, and producers without a kept event.
- * `step()` does a little in a transaction of its own and tells whether there is more to do in this round.
+ * `step()` does a little in a transaction of its own and tells whether there is more to do in this round; `isTight`: there
+ * is too little room on the disk.
  */
 export function createHousekeeping(db: Database, { transact, segments, topics }: Transactions) {
   const selectNextTopic = db
@@ -55,16 +56,17 @@ export function createHousekeeping(db: Database, { transact, segments, topics }:
   /** Per topic: producers are looked at again only after the first offset moved. */
   const sweptTo = new Map<string, number>();
 
-  function step(nowMs: number): boolean {
+  function step(nowMs: number, isTight = false): boolean {
+    const minFreePages = isTight ? 1 : FREE_PAGES;
     const at = walk ?? nextTopic('');
-    if (!at) return shrink();
+    if (!at) return shrink(minFreePages);
     walk = transact(() => {
       const next = visit(at, nowMs);
       topics.flush();
       return next;
     });
     if (at.phase === 'producers' && walk?.phase !== 'producers') sweptTo.set(at.topic, at.firstOffset);
-    return walk !== undefined || shrink();
+    return walk !== undefined || shrink(minFreePages);
   }
 
   function visit(at: Walk, nowMs: number): Walk | undefined {
@@ -137,8 +139,8 @@ export function createHousekeeping(db: Database, { transact, segments, topics }:
   }
 
   /** Gives free pages back to the file system; true if there are more. */
-  function shrink(): boolean {
-    if ((db.pragma('freelist_count', { simple: true }) as number) < FREE_PAGES) return false;
+  function shrink(minFreePages: number): boolean {
+    if ((db.pragma('freelist_count', { simple: true }) as number) < minFreePages) return false;
     db.pragma(`incremental_vacuum(${VACUUM_PAGES})`);
     return true;
   }
