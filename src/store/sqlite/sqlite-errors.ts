@@ -32,7 +32,7 @@ export function recoverableWriteError(error: unknown, file: string): DomainError
 /** Whether an error of SQLite or of the file system says that there is no room. */
 export function isDiskFull(error: unknown): boolean {
   const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
-  return ['SQLITE_FULL', 'SQLITE_IOERR_SHMSIZE', ...NO_ROOM].includes(code);
+  return /^SQLITE_(FULL|IOERR_SHMSIZE)$/.test(code) || NO_ROOM.includes(code);
 }
 
 const NO_ROOM = ['ENOSPC', 'EDQUOT', 'EFBIG'];
