@@ -91,7 +91,7 @@ function open(options: SqliteStoreOptions, unlock: () => void): Store {
     epoch,
     write: <const C extends readonly Change[]>(changes: C, options?: WriteOptions) =>
       writer.write(changes, options) as Promise<ResultsOf<C>>,
-    room: (bytes, signal) => writer.room(bytes, signal),
+    room: (bytes, signal, options) => writer.room(bytes, signal, options),
     onWake: (topic, callback) => wakes.on(topic, callback),
     close: () => (closing ??= close()),
   };

@@ -95,5 +95,5 @@ export function createWriter(options: WriterOptions, events: WriterEvents) {
     if (code !== 0 || !refusal) onDeath(new Error(`the writer thread ended with code ${code}`));
   });
 
-  return { write, close, room: (bytes: number, signal: AbortSignal) => queue.room(bytes, signal) };
+  return { write, close, room: queue.room };
 }
