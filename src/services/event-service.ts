@@ -69,8 +69,8 @@ export function createEventService({ store, limits, heartbeatMs }: EventServiceD
       // The streams of one connection share a flow, and leave its single events alone.
       const stream = createPublishStream(store, `streams of ${peer}`);
       try {
-        await takeEach(stream.untilFailure(requests), (request) =>
-          stream.add(appendBatch(request, caller, limits), signal),
+        await takeEach(stream.untilFailure(requests), async (request) =>
+          stream.add(await appendBatch(request, caller, limits, () => takeTurn(signal)), signal),
         );
         await stream.finish();
       } catch (error) {
