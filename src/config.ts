@@ -77,6 +77,12 @@ const table = {
     'Disk space that an upload announced stays reserved for it until no byte came for this time.',
   ),
   'min-free-disk': size('256MiB', '0B', '1024TiB', 'What uploads leave free on the disk.'),
+  'disk-reserve': size(
+    '16MiB',
+    '1MiB',
+    '1GiB',
+    'Disk space that is kept back for deleting and trimming on a full disk; at most an eighth of it.',
+  ),
   'max-unary-duration': duration('30s', '100ms', '1h', 'A call with one answer is ended after this time.'),
   'first-message-timeout': duration('10s', '100ms', '1h', 'A call whose client sends no message ends after this time.'),
   'max-calls': count(

@@ -15,6 +15,7 @@ function sources(folder: string): string {
 const internal = [
   'DATA_DIR_IN_USE',
   'DATA_DIR_UNUSABLE',
+  'DATA_DIR_FULL',
   'STORE_TOO_NEW',
   'NOT_A_STORE',
   'STORE_MISSING',

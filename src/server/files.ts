@@ -9,6 +9,7 @@ import { restoreReservations } from '../domain/uploads/restore-reservations.js';
 import { createUploadDirectory, type UploadDirectory } from '../domain/uploads/upload-directory.js';
 import type { ByteStore } from '../store/byte-store.js';
 import { type FileByteStoreOptions, openFileByteStore } from '../store/bytes/index.js';
+import { createDiskReserve } from '../store/sqlite/disk-reserve.js';
 import type { Store } from '../store/store.js';
 import { startExpiry } from './expiry.js';
 
@@ -43,11 +44,22 @@ export async function openFiles(deps: FilesDeps): Promise<Files> {
     maxOpen: config.maxOpenUploads,
     maxIdleMs: config.uploadMaxIdle,
   };
-  const maxIdleMs = config.uploadReservationIdle;
-  const room = createDiskRoom({ bytes, minFreeBytes: config.minFreeDisk, maxIdleMs, now: Date.now });
+  const reserve = createDiskReserve(options.dataDir, config.diskReserve);
+  // What the store needs to make its reserve whole again is not for uploads.
+  const freeBytes = async () => (await bytes.freeBytes()) - reserve.missing;
+  const room = createDiskRoom({
+    bytes: { freeBytes },
+    minFreeBytes: config.minFreeDisk,
+    maxIdleMs: config.uploadReservationIdle,
+    now: Date.now,
+  });
   try {
     await repairFiles({ store, bytes, cleanup, log });
-    await restoreReservations(store, room, { uploadMaxIdleMs: limits.maxIdleMs, maxIdleMs, nowMs: Date.now() });
+    await restoreReservations(store, room, {
+      uploadMaxIdleMs: limits.maxIdleMs,
+      maxIdleMs: config.uploadReservationIdle,
+      nowMs: Date.now(),
+    });
   } catch (error) {
     await cleanup.close();
     await bytes.close();

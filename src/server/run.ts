@@ -81,7 +81,14 @@ async function run(config: Config, log: Logger, ends: Ends, onFatal: (error: unk
   const lost = ends.lost.catch(() => undefined);
   const warn = (values: object, message: string) => log.warn(values, message);
   const unclean = findUncleanStop(dataDir);
-  const store = await openSqliteStore({ dataDir, newEpoch, producerMaxIdleMs, onFatal, warn });
+  const store = await openSqliteStore({
+    dataDir,
+    newEpoch,
+    producerMaxIdleMs,
+    diskReserveBytes: config.diskReserve,
+    onFatal,
+    warn,
+  });
   if (unclean)
     log.warn(unclean, 'the previous run did not stop cleanly: recovered its log, no acknowledged write is lost');
   try {

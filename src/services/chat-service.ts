@@ -53,9 +53,9 @@ export function createChatService(deps: ChatDeps) {
   const handlers = {
     ...roomHandlers,
 
-    async sendMessage(request: EncodedSend, { caller }: Context): Promise<SendMessageResponse> {
+    async sendMessage(request: EncodedSend, { caller, peer }: Context): Promise<SendMessageResponse> {
       const room = readRoomName('', request);
-      const [result] = await store.write([appendMessage(room, request.message, caller, limits)]);
+      const [result] = await store.write([appendMessage(room, request.message, caller, limits)], { flow: peer });
       return { delivery: { messageId: messageIdOf(request.message), ...placeOf(result) } };
     },
 

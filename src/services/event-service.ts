@@ -52,8 +52,8 @@ export function createEventService({ store, limits, heartbeatMs }: EventServiceD
   return {
     ...createTopicHandlers({ store }),
 
-    async publishEvent(request: EncodedPublishEvent, { caller }: Context): Promise<PublishEventResponse> {
-      const [result] = await store.write([appendOne(request, caller, limits)]);
+    async publishEvent(request: EncodedPublishEvent, { caller, peer }: Context): Promise<PublishEventResponse> {
+      const [result] = await store.write([appendOne(request, caller, limits)], { flow: peer });
       const [existing] = result.existing;
       return {
         offset: BigInt(existing?.offset ?? result.firstOffset),
@@ -64,12 +64,13 @@ export function createEventService({ store, limits, heartbeatMs }: EventServiceD
 
     async publishEvents(
       requests: AsyncIterable<EncodedPublishEvents>,
-      { caller, signal }: Context,
+      { caller, peer, signal }: Context,
     ): Promise<PublishEventsResponse> {
-      const stream = createPublishStream(store);
+      // The streams of one connection share a flow, and leave its single events alone.
+      const stream = createPublishStream(store, `streams of ${peer}`);
       try {
-        await takeEach(stream.untilFailure(requests), (request) =>
-          stream.add(appendBatch(request, caller, limits), signal),
+        await takeEach(stream.untilFailure(requests), async (request) =>
+          stream.add(await appendBatch(request, caller, limits, () => takeTurn(signal)), signal),
         );
         await stream.finish();
       } catch (error) {

@@ -23,11 +23,11 @@ export interface Store extends FileLookups {
   write<const C extends readonly Change[]>(changes: C, options?: WriteOptions): Promise<ResultsOf<C>>;
 
   /**
-   * Sets room aside for a write of about `bytes`, first come first served. `write` itself refuses with OVERLOADED when
+   * Sets room aside for a write of about `bytes`, first come first served among the writes of one flow. `write` itself refuses with OVERLOADED when
    * too much waits for the disk: a stream, which can wait, does so here, and gives the room to its next `write`, which
    * must follow. Rejects with OVERLOADED when those who wait already hold too much, with AbortError when `signal` aborts.
    */
-  room(bytes: number, signal: AbortSignal): Promise<Room>;
+  room(bytes: number, signal: AbortSignal, options?: RoomOptions): Promise<Room>;
 
   /** Bounds and settings of a topic; undefined if it was never written to, set up or was deleted since. */
   topic(name: string): Promise<TopicInfo | undefined>;
@@ -75,10 +75,24 @@ export interface WriteOptions {
   readonly chain?: object;
   /** Set aside for this write. */
   readonly room?: Room;
+  /**
+   * Whose write it is: any value. Flows have turns, whatever each has to write, and one that has too much waiting is
+   * refused while others are not. Units of different flows may commit in another order than they were written; a barrier
+   * is behind all. Default: one flow of all that have none.
+   */
+  readonly flow?: unknown;
+}
+
+/** Of a room: the flow must be the same as that of its write. */
+export interface RoomOptions {
+  readonly flow?: unknown;
+  /** Events that will be written. Default: 1. */
+  readonly events?: number;
 }
 
 export interface Room {
-  readonly bytes: number;
+  /** Estimated, of the writer; for the store alone. */
+  readonly work: number;
 }
 
 export interface ReadOptions {

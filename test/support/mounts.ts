@@ -7,8 +7,8 @@ import { makeTempDir } from './temp-dir.js';
 /** A file system of its own. */
 export interface Mount {
   readonly path: string;
-  /** Takes all its room. Returns the function that gives it back. */
-  fill(): () => void;
+  /** Takes all its room, with a file of this name. Returns the function that gives it back. */
+  fill(name?: string): () => void;
   /** `mount -o remount,OPTIONS`. */
   remount(options: string): void;
   /** Mounts it anew, checked and repaired; for `mountExt4`. */
@@ -65,7 +65,7 @@ async function mountAt(
   }
   return {
     path: target,
-    fill: () => fill(path.join(target, 'filler')),
+    fill: (name = 'filler') => fill(path.join(target, name)),
     remount: (options) => run('mount', '-o', `remount,${options}`, target),
     repair() {
       run('umount', target);

@@ -40,13 +40,24 @@ export function appendOne(request: PublishOne, author: string, limits: EventLimi
   return { kind: 'append-events', topic: request.topic, author, events, expectedLastOffset };
 }
 
-/** As `appendOne`, for a batch. */
-export function appendBatch(request: PublishBatch, author: string, limits: EventLimits): AppendEvents {
+/** Events that are checked before others have their turn: a millisecond at most if they are plain, some if they are not. */
+const EVENTS_IN_A_TURN = 1_000;
+
+/**
+ * As `appendOne`, for a batch.
+ * @param takeTurn called on the way through a large batch; resolves when others had their turn
+ */
+export async function appendBatch(
+  request: PublishBatch,
+  author: string,
+  limits: EventLimits,
+  takeTurn: () => Promise<void>,
+): Promise<AppendEvents> {
   const violations = createViolations();
   checkTopicName(violations, 'topic', request.topic);
   const expectedLastOffset = checkExpected(violations, request.expectedLastOffset);
   const producer = request.producer && checkProducer(violations, request.producer);
-  if (isRunSizeValid(violations, request.events)) checkRun(violations, request.events, limits);
+  if (isRunSizeValid(violations, request.events)) await checkRun(violations, request.events, limits, takeTurn);
   violations.throwIfAny();
   refuseReserved(request.topic);
   const { topic, events } = request;
@@ -72,9 +83,15 @@ function isRunSizeValid(violations: Violations, { bytes, count }: EventRun): boo
   return count <= MAX_BATCH_EVENTS && bytes.length <= MAX_BATCH_BYTES;
 }
 
-function checkRun(violations: Violations, { bytes }: EventRun, limits: EventLimits): void {
+async function checkRun(
+  violations: Violations,
+  { bytes }: EventRun,
+  limits: EventLimits,
+  takeTurn: () => Promise<void>,
+): Promise<void> {
   const reader = new WireReader(bytes);
   for (let index = 0; reader.pos < bytes.length; index++) {
+    if (index % EVENTS_IN_A_TURN === EVENTS_IN_A_TURN - 1) await takeTurn();
     const end = nextInRun(reader);
     checkEncodedEvent(violations, `events[${index}]`, bytes, reader.pos, end, limits);
     reader.pos = end;

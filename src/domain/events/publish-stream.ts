@@ -29,8 +29,9 @@ export interface PublishTotals {
 /**
  * Commits the batches of one stream in order and pipelined: while some are on their way to the disk the next ones come
  * in, up to 1 MiB or 64 batches. When one fails, none behind it commits. One caller, who waits for one thing at a time.
+ * @param flow as in `WriteOptions`
  */
-export function createPublishStream(store: Store) {
+export function createPublishStream(store: Store, flow?: unknown) {
   const chain = {};
   const named = new Set<string>();
   const totals: PublishTotals = { committed: 0, accepted: 0, duplicates: 0, topics: new Map() };
@@ -99,8 +100,8 @@ export function createPublishStream(store: Store) {
       const size = append.events.bytes.length;
       await room(size);
       throwIfAborted(signal);
-      const reserved = await store.room(size, signal);
-      const written = store.write([append], { chain, room: reserved });
+      const reserved = await store.room(size, signal, { events: append.events.count, flow });
+      const written = store.write([append], { chain, room: reserved, flow });
       // Looked at when its turn comes; until then a failure is not unhandled.
       written.catch(() => undefined);
       settled = settle(settled, append.topic, size, written);

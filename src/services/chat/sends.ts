@@ -52,10 +52,10 @@ export class Sends {
     } catch (error) {
       return refuse(error);
     }
-    const reserved = await store.room(append.events.bytes.length, this.call.signal);
+    const reserved = await store.room(append.events.bytes.length, this.call.signal, { flow: this });
     this.inFlight++;
     store
-      .write([append], { room: reserved })
+      .write([append], { room: reserved, flow: this })
       .then(([result]) => this.deliver(room, { messageId, ...placeOf(result) }), refuse)
       .catch((error: unknown) => this.call.fail(error))
       .finally(() => {

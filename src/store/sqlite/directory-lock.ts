@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { DomainError } from '../../domain/errors.js';
-import { sqliteCode } from './sqlite-errors.js';
+import { isDiskFull, sqliteCode } from './sqlite-errors.js';
 
 /**
  * Keeps a second server off a data directory. The lock is SQLite's exclusive lock on a file of its own: the OS frees
@@ -25,8 +25,11 @@ export function lockDirectory(dataDir: string): () => void {
   try {
     writeFileSync(holderFile, `${process.pid}\n`);
   } catch (error) {
-    db.close();
-    throw error;
+    // It only helps whoever tries to start a second server: a full disk is no reason not to start this one.
+    if (!isDiskFull(error)) {
+      db.close();
+      throw error;
+    }
   }
   return () => db.close();
 }

@@ -11,7 +11,7 @@ import type { Transactions } from './transactions.js';
 
 /** Segments, and producers, that one step looks at: a few milliseconds at most, so that commits wait no longer. */
 const STEP = 16;
-/** Free pages beyond which the file is made smaller, a few pages a step. */
+/** Free pages beyond which the file is made smaller, a few pages a step; on a full disk every one is given back. */
 const FREE_PAGES = 1024;
 const VACUUM_PAGES = 64;
 /** Producers of a topic are looked at again after this time, for they may have become idle. */
@@ -41,7 +41,8 @@ interface Walk {
 
 /**
  * Applies retention and frees what was trimmed: segments, ids of their events, and producers without a kept event.
- * `step()` does a little in a transaction of its own and tells whether there is more to do in this round.
+ * `step()` does a little in a transaction of its own and tells whether there is more to do in this round; `isTight`: there
+ * is too little room on the disk.
  */
 export function createHousekeeping(
   db: Database,
@@ -74,9 +75,10 @@ export function createHousekeeping(
   /** Per topic: producers are looked at again only after the first offset moved, and once a day. */
   const swept = new Map<string, { readonly firstOffset: number; readonly timeMs: number }>();
 
-  function step(nowMs: number): boolean {
+  function step(nowMs: number, isTight = false): boolean {
+    const minFreePages = isTight ? 1 : FREE_PAGES;
     const at = walk ?? nextTopic('');
-    if (!at) return shrink();
+    if (!at) return shrink(minFreePages);
     walk = transact(() => {
       const next = visit(at, nowMs);
       topics.flush();
@@ -84,7 +86,7 @@ export function createHousekeeping(
     });
     const { firstOffset } = at;
     if (at.phase === 'producers' && walk?.phase !== 'producers') swept.set(at.topic, { firstOffset, timeMs: nowMs });
-    return walk !== undefined || shrink();
+    return walk !== undefined || shrink(minFreePages);
   }
 
   function visit(at: Walk, nowMs: number): Walk | undefined {
@@ -165,8 +167,8 @@ export function createHousekeeping(
   }
 
   /** Gives free pages back to the file system; true if there are more. */
-  function shrink(): boolean {
-    if ((db.pragma('freelist_count', { simple: true }) as number) < FREE_PAGES) return false;
+  function shrink(minFreePages: number): boolean {
+    if ((db.pragma('freelist_count', { simple: true }) as number) < minFreePages) return false;
     db.pragma(`incremental_vacuum(${VACUUM_PAGES})`);
     return true;
   }

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { Change, ResultsOf, Store, WriteOptions } from '../store.js';
+import { createDiskReserve } from './disk-reserve.js';
 import { lockDirectory } from './directory-lock.js';
 import { makeDirectory } from './make-directory.js';
 import { openError } from './open-error.js';
@@ -25,13 +26,19 @@ export interface SqliteStoreOptions {
   readonly producerMaxIdleMs?: number;
   /** Time between looks for wake-ups that were lost. Default: 1 s. */
   readonly safetyPollMs?: number;
+  /**
+   * What is kept back on the disk for work that frees space when it is full, at most an eighth of the file system.
+   * Default: 16 MiB.
+   */
+  readonly diskReserveBytes?: number;
   /** Takes what an operator should know. Default: nobody is told. */
   readonly warn?: Warn;
 }
 
 /**
  * The embedded store: one SQLite database in WAL mode, a writer thread, and readers on this thread.
- * Errors: `precondition` DATA_DIR_IN_USE, STORE_TOO_NEW, NOT_A_STORE, DATA_DIR_UNUSABLE (errors of the file system).
+ * Errors: `precondition` DATA_DIR_IN_USE, STORE_TOO_NEW, NOT_A_STORE, DATA_DIR_FULL, DATA_DIR_UNUSABLE (errors
+ * of the file system).
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   try {
@@ -51,16 +58,28 @@ function openLocked(options: SqliteStoreOptions, unlock: () => void): Store {
   }
 }
 
+/** With less the database cannot be opened: its shared memory is a file, and the WAL may have to be read. */
+const START_BYTES = 1024 * 1024;
+
 function open(options: SqliteStoreOptions, unlock: () => void): Store {
-  const file = path.join(options.dataDir, 'leat.db');
+  const { dataDir, diskReserveBytes = 16 * 1024 * 1024 } = options;
+  const file = path.join(dataDir, 'leat.db');
+  const reserve = createDiskReserve(dataDir, diskReserveBytes);
+  if (reserve.free() < START_BYTES) reserve.release();
   const epoch = prepare(file, options);
   const wakes = createWakes();
   const db = openForReading(file);
   const { onFatal = rethrow, warn = () => undefined } = options;
   const writer = createWriter(
-    { file, housekeepingMs: options.housekeepingMs ?? 10_000, producerMaxIdleMs: options.producerMaxIdleMs },
+    {
+      file,
+      housekeepingMs: options.housekeepingMs ?? 10_000,
+      producerMaxIdleMs: options.producerMaxIdleMs,
+      diskReserveBytes,
+    },
     {
       onGrown: (topics) => topics.forEach((topic) => wakes.wake(topic)),
+      onWarning: warn,
       onFatal,
     },
   );
@@ -79,7 +98,7 @@ function open(options: SqliteStoreOptions, unlock: () => void): Store {
     epoch,
     write: <const C extends readonly Change[]>(changes: C, options?: WriteOptions) =>
       writer.write(changes, options) as Promise<ResultsOf<C>>,
-    room: (bytes, signal) => writer.room(bytes, signal),
+    room: (bytes, signal, options) => writer.room(bytes, signal, options),
     onWake: (topic, callback) => wakes.on(topic, callback),
     close: () => (closing ??= close()),
   };

@@ -1,4 +1,5 @@
 import { DomainError, isDomainError } from '../../domain/errors.js';
+import { isDiskFull } from './sqlite-errors.js';
 
 /** What an error while opening means to whoever started the server; a bug of ours comes back as it is. */
 export function openError(error: unknown, dataDir: string): unknown {
@@ -12,11 +13,22 @@ export function openError(error: unknown, dataDir: string): unknown {
       { metadata: { code }, cause: error },
     );
   }
+  if (isDiskFull(error)) return noRoomToStart(error, code, dataDir);
   return new DomainError(
     'precondition',
     'DATA_DIR_UNUSABLE',
     `the data directory ${dataDir} cannot be used (${code}: ${(error as Error).message}): ` +
       'make it a directory that can be written to, or name another one with --data-dir',
     { metadata: { code }, cause: error },
+  );
+}
+
+function noRoomToStart(cause: unknown, code: string, dataDir: string): DomainError {
+  return new DomainError(
+    'precondition',
+    'DATA_DIR_FULL',
+    `the disk of the data directory ${dataDir} is full (${code}), and the reserve is used up: free at least 1 MiB on it, ` +
+      'start again, and delete or trim what is not needed; nothing that was acknowledged is lost',
+    { metadata: { code }, cause },
   );
 }

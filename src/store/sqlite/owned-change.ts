@@ -38,6 +38,15 @@ export function changeSize(change: Change): number {
   return OVERHEAD + (eventBytes(change)?.byteLength ?? 0) + checksums;
 }
 
+/** Work of the writer for one event, in bytes that it could write in that time: most of it is the same for any size. */
+const EVENT_WORK = 1024;
+
+/** The writer's work for a change, about, in bytes that it could write in that time. */
+export function changeWork(change: Change | { readonly events: number; readonly bytes: number }): number {
+  if (!('kind' in change)) return OVERHEAD + change.bytes + change.events * EVENT_WORK;
+  return changeSize(change) + (change.kind === 'append-events' ? change.events.count : 1) * EVENT_WORK;
+}
+
 /** What can move to another thread without a copy; each can do so once. */
 export function transferables(changes: readonly Change[]): ArrayBuffer[] {
   return changes.flatMap((change) => (eventBytes(change)?.buffer as ArrayBuffer | undefined) ?? []);

@@ -123,30 +123,41 @@ const MIGRATIONS: readonly Migration[] = [
   `,
 ];
 
+const PAGE_BYTES = 16 * 1024;
+/** The WAL is written back when it has so many pages: SQLite's default, or fewer for a small reserve. */
+const MAX_WAL_PAGES = 1_000;
+const MIN_WAL_PAGES = 16;
+
 /**
  * Opens a connection for writing. `synchronous=FULL` because better-sqlite3's build defaults to NORMAL in WAL mode,
  * which can lose commits on power loss; pages of 16 KiB because a segment is read in one piece.
  * Errors: `precondition` STORE_TOO_NEW, NOT_A_STORE.
  */
-export function openForWriting(file: string): Database.Database {
+export function openForWriting(file: string, { reserveBytes = Infinity } = {}): Database.Database {
   const db = new Database(file, { timeout: 5000 });
   try {
     // Before anything is set: what is not ours stays as it is.
     checkOurs(db);
-    return tune(db);
+    return tune(db, reserveBytes);
   } catch (error) {
     db.close();
     throw error;
   }
 }
 
-function tune(db: Database.Database): Database.Database {
-  db.pragma('page_size = 16384');
-  db.pragma('auto_vacuum = INCREMENTAL');
+function tune(db: Database.Database, reserveBytes: number): Database.Database {
+  // Of a database that is new; to an old one the second would write, which a full disk does not let it.
+  if (versionOf(db) === 0) {
+    db.pragma(`page_size = ${PAGE_BYTES}`);
+    db.pragma('auto_vacuum = INCREMENTAL');
+  }
   db.pragma('journal_mode = WAL');
   db.pragma('synchronous = FULL');
   db.pragma('cache_size = -32768');
   db.pragma('journal_size_limit = 67108864');
+  // To write the WAL back takes up to its size, which the reserve must have room for when the disk is full.
+  const walPages = Math.floor(reserveBytes / 2 / PAGE_BYTES);
+  db.pragma(`wal_autocheckpoint = ${Math.min(Math.max(walPages, MIN_WAL_PAGES), MAX_WAL_PAGES)}`);
   // What is trimmed or deleted is overwritten where that costs no further write: personal data ends on the disk too.
   db.pragma('secure_delete = FAST');
   return db;
@@ -160,6 +171,7 @@ export function openForReading(file: string): Database.Database {
 }
 
 export interface MigrateOptions {
+  /** Default: false. */
   readonly newEpoch?: boolean | undefined;
   /** Default: nobody is told. */
   readonly warn?: Warn | undefined;
@@ -171,6 +183,16 @@ export function migrate(
   { newEpoch = false, warn = () => undefined }: MigrateOptions = {},
 ): string {
   const version = versionOf(db);
+  // Nothing is written that is there already: a full disk is no reason not to start.
+  if (version < MIGRATIONS.length || newEpoch) writeSchema(db, version, { newEpoch, warn });
+  return db.prepare('SELECT value FROM meta WHERE key = ?').pluck().get('epoch') as string;
+}
+
+function writeSchema(
+  db: Database.Database,
+  version: number,
+  { newEpoch, warn }: { newEpoch: boolean; warn: Warn },
+): void {
   db.transaction(() => {
     for (const migration of MIGRATIONS.slice(version)) {
       if (typeof migration === 'string') db.exec(migration);
@@ -182,7 +204,6 @@ export function migrate(
       randomBytes(9).toString('base64url'),
     );
   }).immediate();
-  return db.prepare('SELECT value FROM meta WHERE key = ?').pluck().get('epoch') as string;
 }
 
 function versionOf(db: Database.Database): number {

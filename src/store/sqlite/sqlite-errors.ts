@@ -29,15 +29,25 @@ export function recoverableWriteError(error: unknown, file: string): DomainError
   return undefined;
 }
 
+/** Whether an error of SQLite or of the file system says that there is no room. */
+export function isDiskFull(error: unknown): boolean {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+  return /^SQLITE_(FULL|IOERR_SHMSIZE)$/.test(code) || NO_ROOM.includes(code);
+}
+
+const NO_ROOM = ['ENOSPC', 'EDQUOT', 'EFBIG'];
+
 /** SQLite knows one error for all failed writes but ENOSPC; the file system tells more. */
 function whyUnwritable(file: string, cause: unknown): DomainError | undefined {
   const code = probeWrite(file);
-  if (['ENOSPC', 'EDQUOT', 'EFBIG'].includes(code)) return diskFull(cause);
+  if (NO_ROOM.includes(code)) return diskFull(cause);
   return ['EROFS', 'EACCES', 'EPERM'].includes(code) ? readOnly(cause) : undefined;
 }
 
-function diskFull(cause: unknown): DomainError {
-  const message = 'the disk is full, nothing was written: free space and try again';
+/** The answer while there is no room for writes that do not free any. */
+export function diskFull(cause?: unknown): DomainError {
+  const message =
+    'the disk is full, nothing was written: free space, or delete or trim what is not needed, then try again';
   return new DomainError('exhausted', 'DISK_FULL', message, { retryAfterMs: 5000, cause });
 }
 

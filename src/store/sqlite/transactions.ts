@@ -3,11 +3,12 @@ import { type PlainDomainError, isDomainError, toPlainError } from '../../domain
 import type { Change, ResultOf } from '../store.js';
 import { Appender } from './append.js';
 import { createChains } from './chains.js';
+import { type DiskSpace, freesSpace } from './disk-space.js';
 import { CursorTable } from './cursor-table.js';
 import { FileTables } from './file-tables.js';
 import { ProducerTable } from './producer-table.js';
 import { SegmentTable } from './segment-table.js';
-import { recoverableWriteError } from './sqlite-errors.js';
+import { diskFull, recoverableWriteError } from './sqlite-errors.js';
 import { StoredEvents } from './stored-events.js';
 import { TopicChanges } from './topic-changes.js';
 import { TopicTable } from './topic-table.js';
@@ -34,7 +35,7 @@ export interface CommitReport {
  * one fsync serves all. Returns when the transaction is on disk.
  * Throws what leaves the outcome unknown (an I/O error); the process must end then.
  */
-export function createTransactions(db: Database) {
+export function createTransactions(db: Database, space?: DiskSpace) {
   const segments = new SegmentTable(db);
   const topics = new TopicTable(db, segments);
   const stored = new StoredEvents(segments);
@@ -110,20 +111,38 @@ export function createTransactions(db: Database) {
     }
   }
 
+  /** After the disk was found full: whether what frees space may succeed in a second try, without the other units. */
+  function makesRoom(units: readonly Unit[], isRoomy: boolean): boolean {
+    space?.foundFull();
+    const freeing = units.filter(freesSpace);
+    if (!freeing.some(({ changes }) => changes.length > 0)) return false;
+    return (isRoomy && freeing.length < units.length) || (space?.release() ?? false);
+  }
+
   function commitUnits(units: readonly Unit[]): CommitReport {
+    try {
+      const frees = units.every(freesSpace);
+      return tryToCommit(units, frees || !space || space.admits(units));
+    } finally {
+      chains.next();
+    }
+  }
+
+  /** @param isRoomy false: units that do not free space are refused */
+  function tryToCommit(units: readonly Unit[], isRoomy: boolean): CommitReport {
+    const refused = { error: toPlainError(diskFull()) };
     try {
       return transact(() => {
         const nowMs = Date.now();
-        const outcomes = chains.run(units, (unit) => runUnit(unit, nowMs));
-        return { outcomes, grown: topics.flush() };
+        const run = (unit: Unit) => (isRoomy || freesSpace(unit) ? runUnit(unit, nowMs) : refused);
+        return { outcomes: chains.run(units, run), grown: topics.flush() };
       });
     } catch (error) {
       const recoverable = recoverableWriteError(error, db.name);
       if (!recoverable) throw error;
+      if (recoverable.reason === 'DISK_FULL' && makesRoom(units, isRoomy)) return tryToCommit(units, false);
       const outcome = { error: toPlainError(recoverable) };
       return { outcomes: chains.run(units, () => outcome), grown: [] };
-    } finally {
-      chains.next();
     }
   }
 

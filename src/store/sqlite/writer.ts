@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { DomainError } from '../../domain/errors.js';
 import type { Change, ResultOf, WriteOptions } from '../store.js';
+import type { Warn } from './schema.js';
 import { transferables } from './owned-change.js';
 import { outcomeUnknown, storeClosed } from './sqlite-errors.js';
 import { type Waiting, createWriteQueue } from './write-queue.js';
@@ -12,6 +13,7 @@ const IN_FLIGHT = 2;
 export interface WriterEvents {
   /** Topics that have new events, after they are durable. */
   onGrown(topics: readonly string[]): void;
+  readonly onWarning: Warn;
   /** The writer is dead and the outcome of what was under way unknown: the process must end with a non-zero code. */
   onFatal(error: unknown): void;
 }
@@ -59,6 +61,7 @@ export function createWriter(options: WriterOptions, events: WriterEvents) {
 
   function onReply(reply: WriterReply): void {
     if ('closed' in reply) return onClosed();
+    if ('warning' in reply) return events.onWarning(reply.values, reply.warning);
     events.onGrown(reply.grown);
     queue.settle(inFlight.shift() ?? [], reply.outcomes);
     schedule();
@@ -92,5 +95,5 @@ export function createWriter(options: WriterOptions, events: WriterEvents) {
     if (code !== 0 || !refusal) onDeath(new Error(`the writer thread ended with code ${code}`));
   });
 
-  return { write, close, room: (bytes: number, signal: AbortSignal) => queue.room(bytes, signal) };
+  return { write, close, room: queue.room };
 }
