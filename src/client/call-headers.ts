@@ -3,6 +3,7 @@ import { Metadata, Status, type CallOptions, type ClientMiddleware } from 'nice-
 import type { WireOptions } from './wire-channel.js';
 import { clientReasons, LeatError } from './leat-error.js';
 import { linkSignals } from './link-signals.js';
+import { refuseEmptyOption } from './refuse-empty-option.js';
 
 /** A token, or where to get one: asked at every call, so it may change; it may be asked for several at a time. */
 export type TokenSource = string | (() => string | Promise<string>);
@@ -14,11 +15,13 @@ export interface Credentials {
   readonly user?: string;
 }
 
-/** Puts the caller's credentials into every call. Fails with reason TOKEN_FAILED if there is no token to be had. */
+/** Puts the caller's credentials into every call. Throws EMPTY_OPTION for an empty one. Calls fail with reason TOKEN_FAILED if there is no token to be had. */
 export function createHeadersMiddleware({ token, user }: Credentials): ClientMiddleware<WireOptions> {
+  if (typeof token === 'string') refuseEmptyOption('token', token);
+  refuseEmptyOption('user', user);
   return async function* withHeaders(call, options) {
     const metadata = Metadata(options.metadata);
-    if (user !== undefined && user !== '') metadata.set('leat-user', user);
+    if (user !== undefined) metadata.set('leat-user', user);
     if (token !== undefined) metadata.set('authorization', `Bearer ${await askFor(token, options)}`);
     return yield* call.next(call.request, { ...options, metadata });
   };

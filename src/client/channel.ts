@@ -2,6 +2,7 @@ import { ChannelCredentials, type ChannelOptions } from 'nice-grpc';
 import { createWindowBudget } from '../flow/window-budget.js';
 import { createWindowControl } from '../flow/control-windows.js';
 import { growingWindows } from './growing-windows.js';
+import { refuseEmptyOption } from './refuse-empty-option.js';
 import { WireChannel } from './wire-channel.js';
 
 /** How to know the service, and how to be known by it. All in PEM. */
@@ -58,6 +59,8 @@ export function windowOptions(settings: ChannelSettings): ChannelOptions {
 function credentialsOf(tls: boolean | TlsOptions = false): ChannelCredentials {
   if (tls === false) return ChannelCredentials.createInsecure();
   const { ca, cert, key } = tls === true ? {} : tls;
+  // Without authorities of its own it would trust the well-known ones.
+  for (const [name, value] of Object.entries({ ca, cert, key })) refuseEmptyOption(`tls.${name}`, value);
   const [roots, privateKey, chain] = [ca, key, cert].map((pem) => (pem === undefined ? null : Buffer.from(pem)));
   return ChannelCredentials.createSsl(roots, privateKey, chain);
 }

@@ -22,6 +22,7 @@ import type { Follow, FollowOptions } from './follow/follow-options.js';
 import { EncodedPublishDefinition } from './publish/publish-call.js';
 import { publish } from './publish/publish.js';
 import type { PublishInput, PublishOptions, PublishResult } from './publish/publish-options.js';
+import { refuseEmptyOption } from './refuse-empty-option.js';
 import type { UploadOptions, UploadResult, UploadSource } from './upload/upload-options.js';
 import { upload } from './upload/upload.js';
 
@@ -112,8 +113,12 @@ export interface LeatClient {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Connects lazily: nothing is sent before the first call, and a lost connection is made again by the next one. */
+/**
+ * Connects lazily: nothing is sent before the first call, and a lost connection is made again by the next one.
+ * Throws LeatError (reason EMPTY_OPTION) for an address, token, user or certificate that is empty.
+ */
 export function createLeatClient(options: ClientOptions): LeatClient {
+  refuseEmptyOption('address', options.address);
   const channel = openChannel(options);
   const { timeoutMs = 10_000, maxAttempts = 5, backoff } = options;
   // The first is next to the wire, the last next to the caller: each try asks for its own token.
