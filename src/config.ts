@@ -196,12 +196,13 @@ export interface ConfigSources {
 /** Flags come before the environment, that before the file, that before the defaults. Throws ConfigError. */
 export function loadConfig({ flags = {}, env = {}, file = env.LEAT_CONFIG }: ConfigSources = {}): Config {
   const problems: string[] = [];
+  if (file === '') problems.push('LEAT_CONFIG: it is empty; name a file, or unset it');
   const stored = file === undefined || file === '' ? {} : readFile(file, problems);
   const config: Record<string, unknown> = {};
   for (const option of configOptions) {
     const sources = [
       [`--${option.name}`, flags[option.key] ?? flags[option.name]],
-      [option.env, env[option.env] === '' ? undefined : env[option.env]],
+      [option.env, env[option.env]],
       [`${file}: ${option.name}`, stored[option.name]],
       [option.name, option.default],
     ] as const;
@@ -215,6 +216,10 @@ export function loadConfig({ flags = {}, env = {}, file = env.LEAT_CONFIG }: Con
 
 function parse(kind: OptionKind<unknown>, where: string, value: unknown, problems: string[]): unknown {
   const written = ['string', 'number', 'boolean'].includes(typeof value) ? `${value as string}`.trim() : '';
+  if (value === '') {
+    problems.push(`${where}: it is empty; give ${kind.expected}, or leave it out for the default`);
+    return undefined;
+  }
   const parsed = written === '' ? undefined : kind.parse(written);
   if (parsed === undefined) {
     const reason = kind.explain?.(written);

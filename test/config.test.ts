@@ -50,8 +50,24 @@ describe('loadConfig', () => {
     expect(maxConnectionIdle).toBe(900_000);
   });
 
-  it('counts an empty variable as absent', () => {
-    expect(loadConfig({ env: { LEAT_DRAIN_TIMEOUT: '', LEAT_CONFIG: '' } }).drainTimeout).toBe(10_000);
+  it.each(configOptions.map(({ name, key, env }) => [name, key, env]))(
+    'refuses an empty %s, and names where it stands',
+    async (name, key, env) => {
+      await using stored = await configFile(JSON.stringify({ [name]: '' }));
+      const problem = (where: string) => [expect.stringMatching(`^${where}: it is empty; give .*, or leave it out`)];
+      expect(problemsOf({ env: { [env]: '' } })).toEqual(problem(env));
+      expect(problemsOf({ flags: { [key]: '' } })).toEqual(problem(`--${name}`));
+      expect(problemsOf({ file: stored.file })).toEqual(problem(`${stored.file}: ${name}`));
+    },
+  );
+
+  it('refuses an empty LEAT_CONFIG, which would leave out all that the file says', () => {
+    expect(problemsOf({ env: { LEAT_CONFIG: '' } })).toEqual(['LEAT_CONFIG: it is empty; name a file, or unset it']);
+  });
+
+  it('takes a file with a byte order mark', async () => {
+    await using stored = await configFile(`\ufeff${JSON.stringify({ insecure: true })}\r\n`);
+    expect(loadConfig({ file: stored.file }).insecure).toBe(true);
   });
 
   it.each([

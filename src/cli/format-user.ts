@@ -12,7 +12,7 @@ export function formatUser(user: User, json: boolean | undefined): string {
     ...[...user.attributes].sort().map(([key, value]): [string, string] => [key, value]),
     ['created', formatTime(user.createTime, '')],
     ['updated', formatTime(user.updateTime, '')],
-    ['etag', user.etag],
+    ['etag', user.etag ?? ''],
   ];
   const shown = fields.filter(([, value]) => value !== '');
   return shown.map(([name, value]) => `${escapeText(name)}: ${escapeText(value)}\n`).join('');

@@ -7,13 +7,20 @@ const offsetPattern = /^\d{1,19}$/;
 const timePattern = /^\d{4}-\d{2}-\d{2}/;
 const maxInt64 = 2n ** 63n - 1n;
 
+/** Resume tokens begin with their version, and look like no word. */
+const tokenPattern = /^A(?=.*[\d_-])[\w-]{5,255}$/;
+
 /** `--from`: an offset to begin at, a time, "first", "now", or a resume token. "first" is undefined. */
 export function parseFrom(text: string): Start | undefined {
   if (text === 'first') return undefined;
   if (text === 'now') return { position: { $case: 'last', value: 0n } };
   if (offsetPattern.test(text)) return { position: { $case: 'afterOffset', value: parseOffset(text) - 1n } };
   if (timePattern.test(text)) return { position: { $case: 'fromTime', value: parseTime(text) } };
-  if (text === '') throw new InvalidArgumentError('Give an offset, a time, a resume token, "first" or "now".');
+  if (!tokenPattern.test(text)) {
+    throw new InvalidArgumentError(
+      'Give an offset such as 42, a time such as 2026-01-31 or 2026-01-31T12:00:00Z, "first", "now", or a resume token.',
+    );
+  }
   return { position: { $case: 'resumeToken', value: text } };
 }
 

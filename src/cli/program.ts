@@ -17,6 +17,7 @@ import { addTailCommand } from './tail.js';
 import { addTopicsCommand } from './topics.js';
 import { addUploadCommand } from './upload.js';
 import { addUploadsCommand } from './uploads.js';
+import { refuseEmpty } from './refuse-empty.js';
 import { addUserCommand } from './user.js';
 
 /** The command line, one command per file. Rejects with CommanderError instead of ending the process. */
@@ -52,6 +53,7 @@ export function createProgram(session: Session): Command {
   addTopicsCommand(program, session);
   addCursorCommand(program, session);
   addCompletionCommand(program, session);
+  refuseEmpty(program);
   return program;
 }
 

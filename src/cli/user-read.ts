@@ -60,6 +60,6 @@ async function* pages(service: UserServiceClient, signal: AbortSignal) {
 }
 
 function formatPage(users: readonly User[], style: TableOptions): string {
-  const rows = users.map(({ userId, name, email, etag }) => [userId, name, email || '-', etag]);
+  const rows = users.map(({ userId, name, email, etag }) => [userId, name, email || '-', etag ?? '']);
   return formatTable(['ID', 'NAME', 'EMAIL', 'ETAG'], rows, style);
 }

@@ -9,6 +9,7 @@ import { keepAfterGoaway } from './keep-after-goaway.js';
 import { clientReasons, LeatError } from './leat-error.js';
 import { tunnelThrough } from './proxy-tunnel.js';
 import { createResetGuard } from './reset-guard.js';
+import { refuseEmptyOption } from './refuse-empty-option.js';
 import { WireChannel } from './wire-channel.js';
 
 /** How to know the service, and how to be known by it. All in PEM. */
@@ -104,6 +105,8 @@ function checkedAddress(given: unknown): HostPort {
 function credentialsOf(tls: boolean | TlsOptions = false): ChannelCredentials {
   if (tls === false) return ChannelCredentials.createInsecure();
   const { ca, cert, key } = tls === true ? {} : tls;
+  // Without authorities of its own it would trust the well-known ones.
+  for (const [name, value] of Object.entries({ ca, cert, key })) refuseEmptyOption(`tls.${name}`, value);
   try {
     const [roots, privateKey, chain] = [ca, key, cert].map((pem) => (pem === undefined ? null : Buffer.from(pem)));
     return ChannelCredentials.createSsl(roots, privateKey, chain);

@@ -39,6 +39,8 @@ export const clientReasons = {
   streamCut: 'STREAM_CUT',
   /** Nothing came for three heartbeats, or for 30 seconds of a download. */
   heartbeatMissed: 'HEARTBEAT_MISSED',
+  /** An option of the client that is there, but empty. */
+  emptyOption: 'EMPTY_OPTION',
   /** A checkpoint that is none. */
   invalidCheckpoint: 'INVALID_CHECKPOINT',
   /** The source of events, or of an upload's bytes, threw; its error is the cause. */

@@ -20,6 +20,11 @@ describe('values of flags', () => {
   it.each([
     [parseFrom, '0'],
     [parseFrom, ''],
+    [parseFrom, 'yesterday'],
+    [parseFrom, 'last-week'],
+    [parseFrom, 'First'],
+    [parseFrom, '1h'],
+    [parseFrom, '12.AbC-_9'],
     [parseFrom, '2026-99-99T00:00:00Z'],
     [parseFrom, '9999999999999999999'],
     [parseUntil, 'soon'],

@@ -38,6 +38,14 @@ describe('the command line', () => {
     [['tail', 'a', 'b'], /too many arguments/],
     [['tail', 'a', '--folow'], /unknown option '--folow' \(Did you mean --follow\?\)/],
     [['tail', 'a', '--from', '0'], /Offsets begin at 1/],
+    [
+      ['tail', 'a', '--from', 'yesterday'],
+      /--from .*'yesterday'.*an offset such as 42, a time such as .*"first", "now"/,
+    ],
+    [
+      ['chat', 'a', '--from', 'yesterday'],
+      /--from .*'yesterday'.*an offset such as 42, a time such as .*"first", "now"/,
+    ],
     [['tail', 'a', '--from', '1', '--last', '2'], /cannot be used with/],
     [['tail', 'a', '--limit', 'many'], /Give a whole number/],
     [['tail', 'a', '--attribute', 'x'], /Give KEY=VALUE/],

@@ -99,8 +99,10 @@ export interface ListBlobsResponse {
 export interface DeleteBlobRequest {
   /** The blob. Required. */
   blobId: string;
-  /** Remove only if this is the current etag. Default: remove whatever it is. */
-  etag: string;
+  /** Remove only if this is the current etag. Absent: remove whatever it is. Empty: INVALID_ARGUMENT. */
+  etag?:
+    | string
+    | undefined;
   /** True: a blob that is not there is no error, so that a repeated call is harmless. Default: NOT_FOUND. */
   allowMissing: boolean;
 }
@@ -904,7 +906,7 @@ export const ListBlobsResponse: MessageFns<ListBlobsResponse> = {
 };
 
 function createBaseDeleteBlobRequest(): DeleteBlobRequest {
-  return { blobId: "", etag: "", allowMissing: false };
+  return { blobId: "", etag: undefined, allowMissing: false };
 }
 
 export const DeleteBlobRequest: MessageFns<DeleteBlobRequest> = {
@@ -912,7 +914,7 @@ export const DeleteBlobRequest: MessageFns<DeleteBlobRequest> = {
     if (message.blobId !== "") {
       writer.uint32(10).string(message.blobId);
     }
-    if (message.etag !== "") {
+    if (message.etag !== undefined) {
       writer.uint32(18).string(message.etag);
     }
     if (message.allowMissing !== false) {
@@ -977,7 +979,7 @@ export const DeleteBlobRequest: MessageFns<DeleteBlobRequest> = {
         : isSet(object.blob_id)
         ? globalThis.String(object.blob_id)
         : "",
-      etag: isSet(object.etag) ? globalThis.String(object.etag) : "",
+      etag: isSet(object.etag) ? globalThis.String(object.etag) : undefined,
       allowMissing: isSet(object.allowMissing)
         ? globalThis.Boolean(object.allowMissing)
         : isSet(object.allow_missing)
@@ -991,7 +993,7 @@ export const DeleteBlobRequest: MessageFns<DeleteBlobRequest> = {
     if (message.blobId !== "") {
       obj.blobId = message.blobId;
     }
-    if (message.etag !== "") {
+    if (message.etag !== undefined) {
       obj.etag = message.etag;
     }
     if (message.allowMissing !== false) {
@@ -1006,7 +1008,7 @@ export const DeleteBlobRequest: MessageFns<DeleteBlobRequest> = {
   fromPartial(object: DeepPartial<DeleteBlobRequest>): DeleteBlobRequest {
     const message = createBaseDeleteBlobRequest();
     message.blobId = object.blobId ?? "";
-    message.etag = object.etag ?? "";
+    message.etag = object.etag ?? undefined;
     message.allowMissing = object.allowMissing ?? false;
     return message;
   },

@@ -39,7 +39,7 @@ export interface User {
    * The revision: the offset of the last change in "sys/users", in decimal. Set by the service; sent back with a
    * change it makes the change conditional.
    */
-  etag: string;
+  etag?: string | undefined;
 }
 
 export interface User_AttributesEntry {
@@ -84,7 +84,10 @@ export interface GetUserResponse {
 
 /** What to change. */
 export interface UpdateUserRequest {
-  /** The new values, and user_id, which says whom. With an etag the change happens only if it is the current one. */
+  /**
+   * The new values, and user_id, which says whom. With an etag the change happens only if it is the current one; an
+   * empty one is INVALID_ARGUMENT.
+   */
   user:
     | User
     | undefined;
@@ -105,8 +108,10 @@ export interface UpdateUserResponse {
 export interface DeleteUserRequest {
   /** The id. Required. */
   userId: string;
-  /** Remove only if this is the current etag. Default: remove whatever it is. */
-  etag: string;
+  /** Remove only if this is the current etag. Absent: remove whatever it is. Empty: INVALID_ARGUMENT. */
+  etag?:
+    | string
+    | undefined;
   /** True: a user who is not there is no error, so that a repeated call is harmless. Default: NOT_FOUND. */
   allowMissing: boolean;
 }
@@ -151,7 +156,7 @@ function createBaseUser(): User {
     attributes: new Map(),
     createTime: undefined,
     updateTime: undefined,
-    etag: "",
+    etag: undefined,
   };
 }
 
@@ -175,7 +180,7 @@ export const User: MessageFns<User> = {
     if (message.updateTime !== undefined) {
       Timestamp.encode(message.updateTime, writer.uint32(50).fork()).join();
     }
-    if (message.etag !== "") {
+    if (message.etag !== undefined) {
       writer.uint32(58).string(message.etag);
     }
     return writer;
@@ -293,7 +298,7 @@ export const User: MessageFns<User> = {
         : isSet(object.update_time)
         ? fromJsonTimestamp(object.update_time)
         : undefined,
-      etag: isSet(object.etag) ? globalThis.String(object.etag) : "",
+      etag: isSet(object.etag) ? globalThis.String(object.etag) : undefined,
     };
   },
 
@@ -320,7 +325,7 @@ export const User: MessageFns<User> = {
     if (message.updateTime !== undefined) {
       obj.updateTime = fromTimestamp(message.updateTime).toISOString();
     }
-    if (message.etag !== "") {
+    if (message.etag !== undefined) {
       obj.etag = message.etag;
     }
     return obj;
@@ -349,7 +354,7 @@ export const User: MessageFns<User> = {
     message.updateTime = (object.updateTime !== undefined && object.updateTime !== null)
       ? Timestamp.fromPartial(object.updateTime)
       : undefined;
-    message.etag = object.etag ?? "";
+    message.etag = object.etag ?? undefined;
     return message;
   },
 };
@@ -918,7 +923,7 @@ export const UpdateUserResponse: MessageFns<UpdateUserResponse> = {
 };
 
 function createBaseDeleteUserRequest(): DeleteUserRequest {
-  return { userId: "", etag: "", allowMissing: false };
+  return { userId: "", etag: undefined, allowMissing: false };
 }
 
 export const DeleteUserRequest: MessageFns<DeleteUserRequest> = {
@@ -926,7 +931,7 @@ export const DeleteUserRequest: MessageFns<DeleteUserRequest> = {
     if (message.userId !== "") {
       writer.uint32(10).string(message.userId);
     }
-    if (message.etag !== "") {
+    if (message.etag !== undefined) {
       writer.uint32(18).string(message.etag);
     }
     if (message.allowMissing !== false) {
@@ -991,7 +996,7 @@ export const DeleteUserRequest: MessageFns<DeleteUserRequest> = {
         : isSet(object.user_id)
         ? globalThis.String(object.user_id)
         : "",
-      etag: isSet(object.etag) ? globalThis.String(object.etag) : "",
+      etag: isSet(object.etag) ? globalThis.String(object.etag) : undefined,
       allowMissing: isSet(object.allowMissing)
         ? globalThis.Boolean(object.allowMissing)
         : isSet(object.allow_missing)
@@ -1005,7 +1010,7 @@ export const DeleteUserRequest: MessageFns<DeleteUserRequest> = {
     if (message.userId !== "") {
       obj.userId = message.userId;
     }
-    if (message.etag !== "") {
+    if (message.etag !== undefined) {
       obj.etag = message.etag;
     }
     if (message.allowMissing !== false) {
@@ -1020,7 +1025,7 @@ export const DeleteUserRequest: MessageFns<DeleteUserRequest> = {
   fromPartial(object: DeepPartial<DeleteUserRequest>): DeleteUserRequest {
     const message = createBaseDeleteUserRequest();
     message.userId = object.userId ?? "";
-    message.etag = object.etag ?? "";
+    message.etag = object.etag ?? undefined;
     message.allowMissing = object.allowMissing ?? false;
     return message;
   },

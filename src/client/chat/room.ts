@@ -1,6 +1,7 @@
 import { AbortError, throwIfAborted } from 'abort-controller-x';
 import type { Delivery } from '../../../gen/leat/v1/chat_service.js';
 import { Event } from '../../../gen/leat/v1/event.js';
+import { refuseEmptyOption } from '../refuse-empty-option.js';
 import type { JoinedRoom, JoinOptions, MessageInput, SendOptions } from './chat-options.js';
 import { onAbort } from '../link-signals.js';
 import { createInflow } from './inflow.js';
@@ -95,6 +96,8 @@ export function createRoom({ options, limit, queued, nextId, ...deps }: RoomDeps
 function toEvent(input: MessageInput, nextId: () => string): Event {
   if (typeof input === 'string') return toEvent({ payload: { $case: 'text', value: input } }, nextId);
   if (input instanceof Uint8Array) return toEvent({ payload: { $case: 'data', value: input } }, nextId);
+  // Whoever gives an id wants a message that is sent again to be recognized.
+  refuseEmptyOption('id', input.id);
   const event = Event.fromPartial(input);
   return event.id === '' ? { ...event, id: nextId() } : event;
 }

@@ -1,6 +1,7 @@
 import { throwIfAborted } from 'abort-controller-x';
 import { createFileDigest } from '../file-digest.js';
 import { linkSignals } from '../link-signals.js';
+import { refuseEmptyOption } from '../refuse-empty-option.js';
 import type { BlobClient } from './blob-client.js';
 import type { BlobRange } from './blob-position.js';
 import type {
@@ -34,6 +35,8 @@ export async function download(
   const range = rangeOf(blobId, options);
   try {
     throwIfAborted(linked.signal);
+    // As a path it would be a file that is called ".part".
+    if (typeof sink === 'string') refuseEmptyOption('the path of the file', sink);
     const progress =
       typeof sink === 'string'
         ? await saveFile(blobs, sink, range, settings)

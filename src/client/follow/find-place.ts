@@ -2,6 +2,7 @@ import { Status } from 'nice-grpc';
 import { persevere } from '../attempts.js';
 import type { EventClient } from '../event-client.js';
 import { LeatError } from '../leat-error.js';
+import { refuseEmptyOption } from '../refuse-empty-option.js';
 import { invalidCheckpoint, parseCheckpoint, type Place } from './checkpoint.js';
 import type { FollowOptions, FollowStart } from './follow-options.js';
 import { toStart, type PlainStart } from './follow-request.js';
@@ -90,6 +91,7 @@ async function storedStart(
     return loaded === undefined || loaded === null ? undefined : { checkpoint: loaded };
   }
   const { cursor } = checkpoint;
+  refuseEmptyOption('checkpoint.cursor', cursor);
   if (start === undefined) return { cursor };
   const known = await persevere(() => hasCursor(events, topic, cursor, settings.signal), settings);
   return known ? { cursor } : undefined;

@@ -4,6 +4,7 @@ import type { ProducerPosition } from '../../../gen/leat/v1/event_service.js';
 import { persevere, type PerseveranceOptions } from '../attempts.js';
 import type { EventClient } from '../event-client.js';
 import { clientReasons, LeatError } from '../leat-error.js';
+import { refuseEmptyOption } from '../refuse-empty-option.js';
 import type { EventBatch } from './event-batch.js';
 import type { PublishOptions } from './publish-options.js';
 
@@ -24,6 +25,7 @@ export async function openNumbering(
   { by, producerId, firstSequence = 1n }: PublishOptions,
   settings: PerseveranceOptions,
 ): Promise<Numbering> {
+  refuseEmptyOption('producerId', producerId);
   if (by === 'id') return { producerId: undefined, skip: 0n, positionOf: () => undefined, restart: () => false };
   if (producerId === undefined) return numberFrom(randomUUID(), 1n, 0n, true);
   const last = await persevere(() => lastSequence(events, topic, producerId, settings.signal), settings);

@@ -4,6 +4,7 @@ import { createAttempts } from '../attempts.js';
 import { createFileDigest } from '../file-digest.js';
 import { LeatError } from '../leat-error.js';
 import { linkSignals } from '../link-signals.js';
+import { refuseEmptyOption } from '../refuse-empty-option.js';
 import { openSource } from './open-source.js';
 import { sendOnce } from './send-once.js';
 import type { Upload } from './upload-call.js';
@@ -44,6 +45,7 @@ async function uploadSource(
   options: UploadOptions,
   signal: AbortSignal,
 ): Promise<UploadResult> {
+  refuseEmptyOption('uploadId', options.uploadId);
   const feed = await openSource(source, options);
   const { uploadId = createUploadId(), contentType } = options;
   const ledger = createUploadLedger(uploadId, feed, options);

@@ -7,6 +7,7 @@ import type {
 import { createTokenCodec } from '../tokens.js';
 import type { FilesPage } from '../uploads/upload-requests.js';
 import { checkFileId } from '../uploads/upload-rules.js';
+import { checkEtag } from '../validation/etags.js';
 import { checkOffset, checkPageSize, checkSize } from '../validation/numbers.js';
 import { createViolations } from '../validation/violations.js';
 
@@ -48,9 +49,11 @@ export interface BlobRemoval {
 
 export function readDeleteBlob(request: DeleteBlobRequest): BlobRemoval {
   const violations = createViolations();
-  checkFileId(violations, 'blob_id', request.blobId);
+  const { blobId, allowMissing } = request;
+  checkFileId(violations, 'blob_id', blobId);
+  const etag = checkEtag(violations, 'etag', request.etag);
   violations.throwIfAny();
-  return request;
+  return { blobId, etag, allowMissing };
 }
 
 /** `epoch` is the store's. `place.offset` is the read_offset. */

@@ -13,7 +13,7 @@ export function userDeleted(userId: string): EventRun {
 }
 
 function userJson(user: User): object {
-  const json = User.toJSON({ ...user, etag: '' }) as object;
+  const json = User.toJSON({ ...user, etag: undefined }) as object;
   // toJSON assigns key by key, which loses an attribute named "__proto__".
   return user.attributes.size === 0 ? json : { ...json, attributes: Object.fromEntries(user.attributes) };
 }

@@ -17,7 +17,7 @@ export function decodeUser({ record, revision }: Pick<StoredUser, 'record' | 're
 
 /** The user as it is stored: without the etag, which is the row's revision. */
 export function encodeUser(user: User): Uint8Array {
-  return User.encode({ ...user, etag: '' }).finish();
+  return User.encode({ ...user, etag: undefined }).finish();
 }
 
 export function etagOf(revision: number): string {

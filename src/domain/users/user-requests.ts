@@ -9,6 +9,7 @@ import type {
 import { invalid } from '../errors.js';
 import { createTokenCodec, type TokenCodec, type TokenPlace } from '../tokens.js';
 import { checkAttributes } from '../validation/attributes.js';
+import { checkEtag } from '../validation/etags.js';
 import { checkPageSize } from '../validation/numbers.js';
 import { createViolations } from '../validation/violations.js';
 import { readUserPatch, type UserPatch } from './user-mask.js';
@@ -56,16 +57,19 @@ export function readUpdateUser({ user, updateMask }: UpdateUserRequest): UserTar
   const violations = createViolations();
   const userId = user?.userId ?? '';
   checkUserId(violations, 'user.user_id', userId);
+  const etag = checkEtag(violations, 'user.etag', user?.etag);
   const patch = readUserPatch(violations, updateMask, fieldsOf(user));
   violations.throwIfAny();
-  return { userId, etag: user?.etag ?? '', patch };
+  return { userId, etag, patch };
 }
 
 export function readDeleteUser(request: DeleteUserRequest): UserTarget & { allowMissing: boolean } {
   const violations = createViolations();
-  checkUserId(violations, 'user_id', request.userId);
+  const { userId, allowMissing } = request;
+  checkUserId(violations, 'user_id', userId);
+  const etag = checkEtag(violations, 'etag', request.etag);
   violations.throwIfAny();
-  return request;
+  return { userId, etag, allowMissing };
 }
 
 export interface UsersPage {
