@@ -31,6 +31,16 @@ describe('leat chat as a pipe', () => {
     expect(data.map((line) => `${line}\n`).join('')).toBe(input);
   });
 
+  it('sends what is said in a file from an editor, without its byte order mark and carriage returns', async () => {
+    const room = freshRoom();
+    expect((await runLeat(at('chat', room, '--user', 'ann'), { input: '\ufeffone\r\ntwo\r\n' })).code).toBe(0);
+    const { stdout } = await runLeat(at('tail', `rooms/${room}`, '--json'));
+    expect([...stdout.matchAll(/"data":("[^"]*")/g)].map(([, data]) => JSON.parse(data ?? '') as string)).toEqual([
+      'one',
+      'two',
+    ]);
+  });
+
   it('prints what is said as CloudEvents, from where it is told, up to what it has said itself', async () => {
     const room = freshRoom();
     await runLeat(at('chat', room, '--user', 'ann'), { input: 'one\ntwo\n' });

@@ -79,6 +79,15 @@ describe('the checkpoint file', () => {
     expect(await readFile(path.join(alone, 'place'), 'utf8')).toMatch(/^1\.[\w-]+\n$/);
   });
 
+  it('may have been saved by an editor, with a byte order mark and CRLF', async () => {
+    const file = path.join(dir, 'edited');
+    await leat(['publish', 'file/edited'], numberedLines(3));
+    await leat(['tail', 'file/edited', '--checkpoint', file, '--limit', '2']);
+    const saved = await readFile(file, 'utf8');
+    await writeFile(file, `\ufeff${saved.trim()}\r\n`);
+    expect(numbersIn((await leat(['tail', 'file/edited', '--checkpoint', file])).stdout)).toEqual([3]);
+  });
+
   it.each(['', 'nonsense\n', '7\n'])('is refused, and kept, if it holds %j', async (text) => {
     const file = path.join(dir, 'broken');
     await writeFile(file, text);
