@@ -59,11 +59,12 @@ export async function saveFile(
         : await saveRange(blobs, part, range, options);
       await part.sync();
       await moveIntoPlace(part, file, isDone, options);
-      await part.close(false);
+      // The file is complete and in its place: nothing that cleaning up fails with changes that.
+      await part.close(false).catch(() => undefined);
       await names.removeAll();
       return progress;
     } catch (error) {
-      await part.close(isWhole && !isVerdict(error));
+      await part.close(isWhole && !isVerdict(error)).catch(() => undefined);
       throw error;
     }
   } catch (error) {
