@@ -20,8 +20,8 @@ export interface InflateRequest {
   /** Requests of one connection are served in order, connections in turn. */
   readonly connection: object;
   /** The inflated message stays charged until `release` is called. */
-  done(bytes: Buffer): void;
-  failed(error: Error): void;
+  done: (bytes: Buffer) => void;
+  failed: (error: Error) => void;
 }
 
 /** One message, from its request until its handler has it. */

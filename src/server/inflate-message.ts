@@ -19,15 +19,15 @@ export function mostInflatedBytes(compressedBytes: number, maxSize: number): num
 
 export interface Inflating {
   /** Frees the inflater; neither callback is called any more. Repeating it is harmless. */
-  cancel(): void;
+  cancel: () => void;
 }
 
 export interface InflateCallbacks {
-  done(bytes: Buffer): void;
+  done: (bytes: Buffer) => void;
   /** The message begins like those of grpc-js (see wire-status.ts). */
-  failed(error: Error): void;
+  failed: (error: Error) => void;
   /** The thread pool is done with it, in whatever way. */
-  closed(): void;
+  closed: () => void;
 }
 
 /** Inflates a complete message, and stops as soon as it is larger than `maxSize` bytes. */

@@ -128,7 +128,7 @@ function install(prototype: ReceivingStream & { [installed]?: true }): void {
     // Node waits for what it has asked for before it asks again.
     if (this[BUFFER] && !this.destroyed && this.readableLength < this.readableHighWaterMark)
       pushNext(this, this[BUFFER]);
-    return resume.call(this) as typeof this;
+    return resume.call(this);
   };
 
   function pushNext(stream: Buffered, buffer: PausedBuffer): boolean {

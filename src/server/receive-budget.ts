@@ -11,7 +11,7 @@ export interface ReceiveLimits {
   /** Beyond it the connection that holds most is closed with ENHANCE_YOUR_CALM. */
   readonly maxBytes: number;
   /** A connection was closed that held so much. */
-  onClosed(session: Http2Session, bytes: number): void;
+  onClosed: (session: Http2Session, bytes: number) => void;
 }
 
 /**

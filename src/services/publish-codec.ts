@@ -1,6 +1,6 @@
 import { type ProducerPosition, PublishEventRequest, PublishEventsRequest } from '../../gen/leat/v1/event_service.js';
 import { type EventRun, encodeEventRun } from '../store/encoding/event-run.js';
-import { strictReader, takeOut } from './take-out.js';
+import { joinPieces, strictReader, takeOut } from './take-out.js';
 
 /** PublishEventRequest with the event as it came. */
 export interface EncodedPublishEvent {
@@ -23,17 +23,15 @@ const EVENTS_IN_PUBLISH_EVENTS = 1;
 
 /** Decodes all but the event. Throws for bytes that are no such message. */
 export function decodePublishEvent(bytes: Uint8Array): EncodedPublishEvent {
-  const { values, rest } = takeOut(bytes, EVENT_IN_PUBLISH_EVENT);
-  const { topic, expectedLastOffset } = PublishEventRequest.decode(strictReader(rest));
-  // A field that comes in several pieces means their concatenation.
-  const event = values.length > 1 ? Buffer.concat(values) : values[0];
-  return { topic, event, expectedLastOffset };
+  const taken = takeOut(bytes, EVENT_IN_PUBLISH_EVENT);
+  const { topic, expectedLastOffset } = PublishEventRequest.decode(strictReader(taken.rest));
+  return { topic, event: joinPieces(taken), expectedLastOffset };
 }
 
 /** Decodes all but the events, which stay one run. Throws for bytes that are no such message. */
 export function decodePublishEvents(bytes: Uint8Array): EncodedPublishEvents {
-  const { values, rest, run } = takeOut(bytes, EVENTS_IN_PUBLISH_EVENTS);
+  const { values, count, rest, run } = takeOut(bytes, EVENTS_IN_PUBLISH_EVENTS);
   const { topic, expectedLastOffset, producer } = PublishEventsRequest.decode(strictReader(rest));
-  const events = run ? { bytes: run, count: values.length } : encodeEventRun(values);
+  const events = { bytes: run ?? encodeEventRun(values).bytes, count };
   return { topic, events, expectedLastOffset, producer };
 }

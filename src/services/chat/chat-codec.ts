@@ -1,6 +1,6 @@
 import { ChatRequest, SendMessageRequest, SendToRoom } from '../../../gen/leat/v1/chat_service.js';
 import type { EncodedMessage } from '../../domain/chat/message.js';
-import { strictReader, takeOut } from '../take-out.js';
+import { joinPieces, strictReader, takeOut } from '../take-out.js';
 
 /** SendToRoom with the message as it came. */
 export interface EncodedSend {
@@ -18,11 +18,12 @@ const MESSAGE_IN_SEND = 2;
 
 /** Decodes all but the message of a send. Throws for bytes that are no such message. */
 export function decodeChatRequest(bytes: Uint8Array): EncodedChatRequest {
-  const { values, rest } = takeOut(bytes, SEND_IN_CHAT);
-  if (values.length > 0 && rest.length === 0) return { $case: 'send', value: decodeSend(joined(values), SendToRoom) };
+  const taken = takeOut(bytes, SEND_IN_CHAT);
+  const send = joinPieces(taken);
+  if (send && taken.rest.length === 0) return { $case: 'send', value: decodeSend(send, SendToRoom) };
   const { frame } = ChatRequest.decode(strictReader(bytes));
-  if (frame?.$case !== 'send') return frame;
-  return { $case: 'send', value: decodeSend(joined(values), SendToRoom) };
+  if (frame?.$case !== 'send' || send === undefined) return frame as OtherFrame | undefined;
+  return { $case: 'send', value: decodeSend(send, SendToRoom) };
 }
 
 /** As `decodeChatRequest`, for SendMessageRequest, which has the same fields. */
@@ -31,12 +32,6 @@ export function decodeSendMessage(bytes: Uint8Array): EncodedSend {
 }
 
 function decodeSend(bytes: Uint8Array, type: typeof SendToRoom | typeof SendMessageRequest): EncodedSend {
-  const { values, rest } = takeOut(bytes, MESSAGE_IN_SEND);
-  return { room: type.decode(strictReader(rest)).room, message: values.length > 0 ? joined(values) : undefined };
-}
-
-/** A field that comes in several pieces means their concatenation. */
-function joined(values: readonly Uint8Array[]): Uint8Array {
-  const [only] = values;
-  return values.length === 1 && only ? only : Buffer.concat(values);
+  const taken = takeOut(bytes, MESSAGE_IN_SEND);
+  return { room: type.decode(strictReader(taken.rest)).room, message: joinPieces(taken) };
 }
