@@ -26,7 +26,6 @@ export default defineConfig(
   {
     // In the server `void` does not do for a promise: an error that nobody expected must end the process (detach.ts).
     files: ['src/{domain,flow,middleware,server,services,store,streams}/**/*.ts'],
-    ignores: ['src/server/http-port.ts'],
     rules: { '@typescript-eslint/no-floating-promises': ['error', { ignoreVoid: false }] },
   },
   {

@@ -91,7 +91,7 @@ export class RequestReceiver {
     this.reader.add(data);
     if (!this.advance() || !this.isDeliverable) return;
     // All that was read from the socket together is looked at first.
-    void Promise.resolve().then(() => this.deliver());
+    queueMicrotask(() => this.deliver());
   }
 
   private end(): void {
