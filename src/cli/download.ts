@@ -8,13 +8,14 @@ import {
   type ReadBlobOptions,
 } from '../client/index.js';
 import { usageError } from './cli-error.js';
+import { createConnectionNotices } from './connection-notices.js';
 import { checkOutput, findTarget, isStandardOutput } from './download-target.js';
 import { escapeText } from './escape-text.js';
 import { formatBlobJson } from './format-blob.js';
 import { formatBytes } from './progress.js';
 import type { GlobalOptions, Session } from './session.js';
 import { openTransferProgress } from './transfer-progress.js';
-import { describeAmount, describeTransferSetback, explainTransfer, isResumable } from './transfer-report.js';
+import { describeAmount, explainTransfer, isResumable } from './transfer-report.js';
 
 interface DownloadOptions extends GlobalOptions {
   readonly output?: string;
@@ -68,11 +69,15 @@ async function download(session: Session, blobId: string, options: DownloadOptio
   let far: DownloadProgress | undefined;
   const state = () => ({ position: far?.position ?? 0, size: Number(blob.size), moved: far?.received ?? 0 });
   const progress = openTransferProgress(session, blob.name, state, json);
+  const connection = createConnectionNotices(progress.notice, 'resuming');
   const settings: ReadBlobOptions = {
     signal: session.signal,
     maxAttempts: MAX_ATTEMPTS,
-    onProgress: (told) => void (far = told),
-    onSetback: (setback) => progress.notice(describeTransferSetback(setback)),
+    onProgress(told) {
+      connection.back();
+      far = told;
+    },
+    onSetback: connection.lost,
   };
   try {
     if (file === undefined) return await pipeOut(session, client, blobId, settings);

@@ -142,7 +142,10 @@ async function send(session: Session, sending: Sending, { notice }: Progress): P
     sending.onKnown(events);
     // Blank lines are passed over, so an event's number does not tell its line.
     const next = envelope ? `event ${events + 1n}` : `line ${events + BigInt(fromLine)}`;
-    if (events > 0n) notice(`producer ${producerId} has ${events} events on ${topic}; going on from ${next}`);
+    if (events > 0n)
+      notice(
+        `producer ${producerId} has ${events} ${events === 1n ? 'event' : 'events'} on ${topic}; continuing with ${next}`,
+      );
   };
   return publishAsProducer(client, { ...sending, producerId, onKnown, stop, notice });
 }

@@ -1,5 +1,5 @@
 import { isAbortError } from 'abort-controller-x';
-import { clientReasons, LeatError, Status, type Setback } from '../client/index.js';
+import { clientReasons, LeatError, Status } from '../client/index.js';
 import { CliError, exitCodes } from './cli-error.js';
 import { formatDuration } from './format-transfer.js';
 import { describeCallError, describeViolations, exitCodeFor } from './present-error.js';
@@ -48,17 +48,6 @@ function isDiskFull({ reason }: LeatError): boolean {
 /** Without the server's wish to be called again: a person has to do something first. */
 function describeFullDisk({ message }: LeatError): string {
   return `disk full on the server: ${message} (RESOURCE_EXHAUSTED, DISK_FULL)`;
-}
-
-export function describeTransferSetback({ error, attempt, delayMs }: Setback): string {
-  const what = isConnectionLoss(error) ? 'connection lost' : 'the server cannot go on now';
-  const why = error.reason === undefined ? error.message : `${error.reason}: ${error.message}`;
-  return `${what} (${why}); going on in ${(delayMs / 1000).toFixed(1)} s (try ${attempt})`;
-}
-
-/** Otherwise the server is there, and said why. */
-function isConnectionLoss({ reason }: LeatError): boolean {
-  return reason === undefined || reason === clientReasons.streamCut || reason === clientReasons.heartbeatMissed;
 }
 
 /** "94.1 MiB in 2 s (47.0 MiB/s)". */

@@ -2,11 +2,12 @@ import type { Command } from 'commander';
 import { clientReasons, LeatError, type UploadProgress, type UploadResult } from '../client/index.js';
 import { createUploadId } from '../client/upload/upload-id.js';
 import { usageError } from './cli-error.js';
+import { createConnectionNotices } from './connection-notices.js';
 import { formatBlobJson } from './format-blob.js';
 import { formatBytes } from './progress.js';
 import type { GlobalOptions, Session } from './session.js';
 import { openTransferProgress } from './transfer-progress.js';
-import { describeAmount, describeTransferSetback, explainTransfer, isResumable } from './transfer-report.js';
+import { describeAmount, explainTransfer, isResumable } from './transfer-report.js';
 import { findInput, type InputOptions, type UploadInput } from './upload-input.js';
 
 interface UploadOptions extends GlobalOptions, InputOptions {
@@ -68,6 +69,7 @@ async function uploadOne(session: Session, input: UploadInput, options: UploadOp
   if (terminal.stdin.isTTY && input.file === '-') session.notice('reading from the terminal; Ctrl-D ends');
   const state = () => ({ position: far.read, size, moved: far.sent, durable: far.durable });
   const progress = openTransferProgress(session, name, state, options.json);
+  const connection = createConnectionNotices(progress.notice, 'resuming');
   try {
     const result = await client.upload(await input.open(), {
       uploadId,
@@ -76,9 +78,13 @@ async function uploadOne(session: Session, input: UploadInput, options: UploadOp
       signal,
       maxAttempts: MAX_ATTEMPTS,
       maxFirstAttempts: 1,
-      onProgress: (told) => (far = told),
-      onSetback: (setback) => progress.notice(describeTransferSetback(setback)),
+      onProgress: (told) => {
+        if (told.durable > far.durable) connection.back();
+        far = told;
+      },
+      onSetback: connection.lost,
     });
+    connection.back();
     progress.stop();
     if (terminal.stderr.isTTY && !options.json)
       session.notice(describeResult(name, result, performance.now() - startedAt));

@@ -7,6 +7,7 @@ import { createHttpConnections, type HttpConnections } from './http-connections.
 import { createMetricsPage } from './metrics-page.js';
 import { createRareLog } from './rare-log.js';
 import { RequestGate } from './request-gate.js';
+import { detach } from '../streams/detach.js';
 
 export interface HttpPort {
   /** Resolves with the port. Rejects if the address cannot be listened on. */
@@ -154,8 +155,7 @@ function createResponder(routes: ReadonlyMap<string, Route>, { isClosing, onFail
     }
   }
 
-  // Never rejects.
-  return (request: IncomingMessage, response: ServerResponse) => void respond(request, response);
+  return (request: IncomingMessage, response: ServerResponse) => detach(respond(request, response));
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

@@ -1,6 +1,6 @@
 /** What HTTP/2 (nghttp2) allows: so many resets of calls by the client at once, and so many a second from then on. */
-const BURST = 1_000;
-const PER_SECOND = 33;
+export const BURST = 1_000;
+export const PER_SECOND = 33;
 
 /** Mirrors how nghttp2 counts the resets of one connection (a token bucket), since it does not report them. */
 export interface ResetBudget {

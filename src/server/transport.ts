@@ -3,6 +3,7 @@ import type { DropArgument, ServerOpts as NetServerOptions } from 'node:net';
 import { Server, type ChannelOptions, type ServerInterceptor } from '@grpc/grpc-js';
 import type { StreamListener } from './admission.js';
 import type { WindowControl } from '../flow/control-windows.js';
+import { BURST, PER_SECOND } from './reset-budget.js';
 import { bufferWhilePaused, type ReceiveControl } from './paused-buffer.js';
 
 /** Of every connection; what grpc-js leaves off or unlimited. Sizes in bytes, times in milliseconds. */
@@ -119,9 +120,12 @@ function streamWindow({ window }: TransportLimits): number {
 function withLimits(options: ServerOptions, limits: TransportLimits): ServerOptions {
   // `createServer` of node:http2 passes these on to node:net.
   const dead: NetServerOptions = { keepAlive: true, keepAliveInitialDelay: limits.keepaliveTime };
+  // Node 20 ignores both and has the same numbers; later versions must not differ from what reset-budget.ts counts.
+  const resets = { streamResetBurst: BURST, streamResetRate: PER_SECOND };
   return {
     ...options,
     ...dead,
+    ...resets,
     settings: {
       ...options.settings,
       initialWindowSize: streamWindow(limits),

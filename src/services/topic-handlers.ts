@@ -46,7 +46,9 @@ export function createTopicHandlers({ store }: { store: Store }): TopicHandlers 
       return { topic: toTopicMessage(updated) };
     },
     async trimTopic(request) {
-      const { firstOffset } = await trimTopic(store, readTrimTopic(store.epoch, request));
+      const { place, ...trim } = readTrimTopic(store.epoch, request);
+      if (place) await checkPosition(store, trim.topic, 'resume_token', place);
+      const { firstOffset } = await trimTopic(store, trim);
       return { firstOffset: BigInt(firstOffset) };
     },
     async deleteTopic(request) {

@@ -125,7 +125,7 @@ describe('leat publish --producer of a file that is still written', () => {
     const again = await run();
     expect(again).toMatchObject({
       code: 0,
-      stdout: 'nothing new: all 2 events of producer p were on written already\n',
+      stdout: 'nothing new: all 2 events of producer p are on written already\n',
     });
     expect(again.stderr).toMatch(/line 3 was held back/);
     await appendFile(file, 'e 3\nline 4');
@@ -140,8 +140,8 @@ describe('leat publish --producer of a file that is still written', () => {
     // It has been published as it is, so it is compared like any other.
     expect(await run()).toEqual({
       code: 0,
-      stdout: 'nothing new: all 4 events of producer p were on written already\n',
-      stderr: 'producer p has 4 events on written; going on from line 5\n',
+      stdout: 'nothing new: all 4 events of producer p are on written already\n',
+      stderr: 'producer p has 4 events on written; continuing with line 5\n',
     });
     const { stdout } = await runLeat(['tail', 'written', '--json', '--address', service.address]);
     expect([...stdout.matchAll(/"data":"([^"]*)"/g)].map(([, text]) => text)).toEqual(
@@ -183,8 +183,8 @@ describe('leat publish --producer of a file that is still written', () => {
     expect(await run(...goOn)).toMatchObject({ code: 0, stdout: 'published 2 events to rotated, offsets 4 to 5\n' });
     expect(await run(...goOn)).toEqual({
       code: 0,
-      stdout: 'nothing new: all 2 events of producer p-2 were on rotated already\n',
-      stderr: 'producer p-2 has 2 events on rotated; going on from line 5\n',
+      stdout: 'nothing new: all 2 events of producer p-2 are on rotated already\n',
+      stderr: 'producer p-2 has 2 events on rotated; continuing with line 5\n',
     });
     await writeFile(file, 'after rotation\n');
     const shorter = await run('--producer', 'p');
@@ -219,8 +219,8 @@ describe('leat publish --producer after a trim', () => {
     await trimAll();
     expect(await run()).toEqual({
       code: 0,
-      stdout: 'nothing new: all 3 events of producer p were on trimmed already\n',
-      stderr: 'producer p has 3 events on trimmed; going on from line 4\n',
+      stdout: 'nothing new: all 3 events of producer p are on trimmed already\n',
+      stderr: 'producer p has 3 events on trimmed; continuing with line 4\n',
     });
     await appendFile(file, numberedLines(2, 4));
     expect(await run()).toMatchObject({

@@ -121,7 +121,7 @@ describe('leat publish', () => {
     expect(await asProducer()).toMatchObject({ code: 0, stdout: 'published 3 events to windows, offsets 4 to 6\n' });
     expect(await asProducer()).toEqual({
       code: 0,
-      stdout: 'nothing new: all 3 events of producer w were on windows already\n',
+      stdout: 'nothing new: all 3 events of producer w are on windows already\n',
       stderr: 'producer w has 3 events on windows; going on from event 4\n',
     });
   });

@@ -153,6 +153,6 @@ describe('the hint after a failed upload', () => {
     };
     const { code, stderr } = await runLeat(['upload', file, '--id', 'busy', '--address', scripted.address]);
     expect(code).toBe(0);
-    expect(stderr).toMatch(/^the server cannot go on now \(OVERLOADED: .*\); going on in .* \(try 1\)\n$/);
+    expect(stderr).toMatch(/^the server is not ready \(OVERLOADED: .*\); resuming in .* \(try 1\)\nconnected again\n$/);
   });
 });

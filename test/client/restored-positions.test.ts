@@ -13,7 +13,7 @@ import { startLeat, type LeatServer } from '../support/leat-server.js';
  */
 const BACKED_UP = 50;
 const TOTAL = 100;
-const topics = ['short', 'replaced', 'rooms/short'] as const;
+const topics = ['short', 'replaced', 'rooms/short', 'rooms/replaced'] as const;
 
 let dir: string;
 let server: LeatServer;
@@ -23,6 +23,8 @@ const checkpoints = new Map<string, Map<number, string>>();
 const tokens = new Map<string, Map<number, string>>();
 let usersToken: string;
 let messagesToken: string;
+/** What lists and rooms gave to resume from, at their heads. */
+let heads: { readonly users: string; readonly history: string; readonly joined: string };
 
 beforeAll(async () => {
   dir = await mkdtemp(path.join(tmpdir(), 'leat-restored-'));
@@ -38,10 +40,17 @@ beforeAll(async () => {
     await leat.users.createUser({ user: { userId: 'user-5', name: 'x' } });
     usersToken = (await leat.users.listUsers({ pageSize: 2 })).nextPageToken;
     messagesToken = (await leat.chat.listMessages({ room: 'short', pageSize: 10 })).nextPageToken;
+    heads = {
+      users: (await leat.users.listUsers({})).resumeToken,
+      history: (await leat.chat.listMessages({ room: 'replaced' })).resumeToken,
+      joined: await joinedToken(leat, 'replaced'),
+    };
   });
   server = await startLeat({}, { dataDir: backup });
   client = createLeatClient({ address: `127.0.0.1:${server.grpcPort}` });
   await publish(client, 'replaced', TOTAL - BACKED_UP);
+  await publish(client, 'rooms/replaced', TOTAL - BACKED_UP);
+  await client.users.createUser({ user: { userId: 'user-other', name: 'x' } });
 });
 afterAll(async () => {
   await client.close();
@@ -79,6 +88,18 @@ async function remember(leat: LeatClient, topic: string): Promise<void> {
     for await (const page of leat.events.listEvents(request)) after.set(Number(page.readOffset), page.resumeToken);
   }
   tokens.set(topic, after);
+}
+
+/** The position of a member that has joined to hear what is new, and nothing else. */
+async function joinedToken(leat: LeatClient, room: string): Promise<string> {
+  async function* frames() {
+    yield { frame: { $case: 'hello', value: { sessionId: 'one' } } } as const;
+    yield { frame: { $case: 'join', value: { room } } } as const;
+  }
+  for await (const { frame } of leat.chat.chat(frames())) {
+    if (frame?.$case === 'joined') return frame.value.resumeToken;
+  }
+  throw new Error('not joined');
 }
 
 const checkpointOf = (topic: string, offset: number) => checkpoints.get(topic)?.get(offset) ?? '';
@@ -194,6 +215,23 @@ describe('a position whose event was replaced after a restore without --new-epoc
       await expect(client.events.commitCursor(commit)).rejects.toMatchObject({ reason: 'EPOCH_CHANGED' });
     }
     expect((await client.events.getTopic({ topic: 'replaced' })).cursors).toEqual([]);
+  });
+});
+
+describe('a position that a list or a room gave at the head, when events were replaced since', () => {
+  it.each([
+    ['ListUsers', 'sys/users', () => heads.users],
+    ['ListMessages', 'rooms/replaced', () => heads.history],
+    ['RoomJoined', 'rooms/replaced', () => heads.joined],
+  ])('is refused: %s', async (_rpc, topic, token) => {
+    const request = { topic, start: { position: { $case: 'resumeToken', value: token() } } } as const;
+    const pages = client.events.listEvents(request)[Symbol.asyncIterator]();
+    await expect(pages.next()).rejects.toMatchObject({ reason: 'EPOCH_CHANGED' });
+  });
+
+  it('does not trim the topic', async () => {
+    const request = { topic: 'rooms/replaced', beforeOffset: 10n, resumeToken: heads.history };
+    await expect(client.events.trimTopic(request)).rejects.toMatchObject({ reason: 'EPOCH_CHANGED' });
   });
 });
 

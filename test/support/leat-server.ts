@@ -12,6 +12,7 @@ import { type Files, openFiles } from '../../src/server/files.js';
 import { leatServices } from '../../src/server/services.js';
 import { type SqliteStoreOptions, openSqliteStore } from '../../src/store/sqlite/index.js';
 import type { Store } from '../../src/store/store.js';
+import { TEST_RESERVE_BYTES } from './temporary-store.js';
 import { type TestServer, startTestServer } from './test-server.js';
 
 export interface LeatServer extends TestServer {
@@ -31,7 +32,7 @@ export async function startLeat(
   storeOptions: Partial<SqliteStoreOptions> = {},
 ): Promise<LeatServer> {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'leat-'));
-  const store = await openSqliteStore({ dataDir, ...storeOptions });
+  const store = await openSqliteStore({ dataDir, diskReserveBytes: TEST_RESERVE_BYTES, ...storeOptions });
   const config = loadConfig({ flags });
   const files = await openFiles({ config, store, dataDir });
   const test = await startTestServer(leatServices({ config, store, files }), flags);

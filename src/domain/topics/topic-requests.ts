@@ -55,18 +55,18 @@ export function readUpdateTopic(request: UpdateTopicRequest): { topic: string; r
   return { topic, retention };
 }
 
-/** `epoch` is the store's. Errors: `invalid`, `precondition` EPOCH_CHANGED. */
+/** `epoch` is the store's; `place` that of the resume token, if there is one. Errors: `invalid`, `precondition` EPOCH_CHANGED. */
 export function readTrimTopic(
   epoch: string,
   { topic, beforeOffset, resumeToken }: TrimTopicRequest,
-): { topic: string; firstOffset: number } {
+): { topic: string; firstOffset: number; place: TokenPlace | undefined } {
   const violations = createViolations();
   checkTopicName(violations, 'topic', topic);
   const firstOffset = checkOffset(violations, 'before_offset', beforeOffset, 1n);
   const tokens = createTokenCodec({ epoch, kind: 'events', subject: topic });
-  if (resumeToken !== undefined) tokens.decode(violations, 'resume_token', resumeToken);
+  const place = resumeToken === undefined ? undefined : tokens.decode(violations, 'resume_token', resumeToken);
   violations.throwIfAny();
-  return { topic, firstOffset };
+  return { topic, firstOffset, place };
 }
 
 export interface CursorPosition {
