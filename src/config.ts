@@ -79,7 +79,7 @@ const table = {
   'min-free-disk': size('256MiB', '0B', '1024TiB', 'What uploads leave free on the disk.'),
   'disk-reserve': size(
     '16MiB',
-    '1MiB',
+    '8MiB',
     '1GiB',
     'Disk space that is kept back for deleting and trimming on a full disk; at most an eighth of it.',
   ),

@@ -11,7 +11,6 @@ export const isStandardOutput = (output: string | undefined) => output === '-' |
 /** Throws wrong usage for an --output that cannot become a file. Opens nothing: reading a named pipe would block. */
 export async function checkOutput(output: string | undefined): Promise<void> {
   if (output === undefined) return;
-  if (output === '') throw usageError('--output is empty; give a file, a folder, or "-" for the standard output');
   const stats = await statsOf(output);
   if (stats?.isDirectory() === true) return;
   if (stats !== undefined && !stats.isFile()) throw notAFile(output, stats);

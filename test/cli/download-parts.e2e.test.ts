@@ -112,7 +112,7 @@ describe('leat download -o, where there is no file', () => {
       [inDir('taken'), /^error: .*taken\/a is a directory, not a file; give another name with -o\n$/],
       [`${inDir('nothing')}/`, /^error: .*nothing\/ is not a directory; create it, or give the name of a file\n$/],
       [inDir('nothing/x'), /^error: cannot write .*nothing\/x: there is no directory .*nothing; create it\n$/],
-      ['', /^error: --output is empty; /],
+      ['', /^error: .*--output.* It is empty: give a value/],
     ];
     for (const [output, message] of messages) {
       for (const force of output === '/dev/null' ? [[], ['--force']] : [['--force']]) {

@@ -54,7 +54,7 @@ describe('a database of version 1', () => {
       expect((await store.userByEmail(emailKeyOf('u2499@x')))?.userId).toBe('u2499');
       expect(await store.user('none')).toBeDefined();
       await store.close();
-      expect(versionOf(file)).toBe(2);
+      expect(versionOf(file)).toBe(3);
     }
     expect(warnings).toEqual([]);
   });

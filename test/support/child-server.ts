@@ -39,7 +39,7 @@ export function spawnServer(
   nodeArguments: readonly string[] = [],
   script = 'serve-child.js',
 ): ChildServer {
-  const all = { listen: '127.0.0.1:0', 'http-listen': '127.0.0.1:0', 'disk-reserve': '1MiB', ...flags };
+  const all = { listen: '127.0.0.1:0', 'http-listen': '127.0.0.1:0', ...flags };
   const path = fileURLToPath(new URL(script, import.meta.url));
   const child = spawn(process.execPath, [...nodeArguments, path, JSON.stringify(all)], {
     stdio: ['ignore', 'pipe', 'pipe'],
