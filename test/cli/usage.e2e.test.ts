@@ -54,7 +54,7 @@ describe('the command line', () => {
     [['tail', 'a', '--address', '::1:50051'], /^error: --address ::1:50051: .* brackets: \[::1\]:50051\n$/],
     [['user', 'list', '--address', 'a,b'], /^error: --address a,b: give one HOST:PORT, not a list\n$/],
     [['topics', '--address', 'x:99999'], /^error: --address x:99999: port 99999 is not a number from 1 to 65535\n$/],
-    [['rooms', '--address', ''], /^error: --address "": it is empty; give HOST:PORT/],
+    [['rooms', '--address', ''], /^error: .*--address.* It is empty: give a value/],
     [['chat', 'a', '--address', 'u:secret@x:1'], /^error: --address \*\*\*@x:1: give HOST:PORT without a user name/],
     [['serve', '--listen', '127.0.0.1:99999'], /^error: --listen: .*: port 99999 is not a number from 0 to 65535\n$/],
     [['serve', '--http-listen', 'http://x:1'], /^error: --http-listen: .*: give x:1 without a scheme\n$/],
