@@ -4,7 +4,7 @@ import { access, constants, open, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import type { UploadSource } from '../client/index.js';
-import { hasTrueSize } from '../client/upload/true-size.js';
+import { trueStats } from '../client/upload/true-size.js';
 import { usageError } from './cli-error.js';
 import { mediaTypeOf } from './media-type.js';
 import { openInput } from './open-input.js';
@@ -35,8 +35,9 @@ export async function findInput(file: string, options: InputOptions, { stdin }: 
   if (file === '-') {
     return { ...common, uploadId: options.id, size: undefined, open: () => Promise.resolve(stdin) };
   }
-  const stats = await look(file);
-  if (!stats.isFile() || !(await endsAtItsSize(file, stats))) {
+  const found = await look(file);
+  const stats = found.isFile() ? await statsOfContent(file, found) : undefined;
+  if (stats === undefined) {
     return { ...common, uploadId: options.id, size: undefined, open: () => openInput(file) };
   }
   const uploadId = options.id ?? idOf(path.resolve(file), stats, common);
@@ -55,11 +56,11 @@ async function look(file: string): Promise<BigIntStats> {
   throw usageError(`${file} is a directory; give files, or pack it: tar -c ${file} | leat upload - --name ${file}.tar`);
 }
 
-/** False for files of /proc and /sys, for example: they are read once, like a pipe. */
-async function endsAtItsSize(file: string, { size }: BigIntStats): Promise<boolean> {
+/** Undefined for files of /proc and /sys, for example: they are read once, like a pipe. */
+async function statsOfContent(file: string, before: BigIntStats): Promise<BigIntStats | undefined> {
   try {
     const handle = await open(file);
-    return await hasTrueSize(handle, Number(size)).finally(() => handle.close());
+    return await trueStats(handle, before).finally(() => handle.close());
   } catch (error) {
     throw usageError(`cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -9,11 +9,13 @@ import { startLeat, type LeatServer } from '../support/leat-server.js';
 
 /*
  * A store with 50 events in each topic is backed up, grows to 100, and is restored from the backup without --new-epoch.
- * In "short" nothing is published after that; in "replaced" 50 other events take the offsets 51 to 100.
+ * In "short" nothing is published after that; in "replaced" 50 other events take the offsets 51 to 100, and in "trimmed",
+ * too, where the first 40 are trimmed then.
  */
 const BACKED_UP = 50;
 const TOTAL = 100;
-const topics = ['short', 'replaced', 'rooms/short', 'rooms/replaced'] as const;
+const TRIMMED = 40;
+const topics = ['short', 'replaced', 'trimmed', 'rooms/short', 'rooms/replaced'] as const;
 
 let dir: string;
 let server: LeatServer;
@@ -49,6 +51,8 @@ beforeAll(async () => {
   server = await startLeat({}, { dataDir: backup });
   client = createLeatClient({ address: `127.0.0.1:${server.grpcPort}` });
   await publish(client, 'replaced', TOTAL - BACKED_UP);
+  await publish(client, 'trimmed', TOTAL - BACKED_UP);
+  await client.events.trimTopic({ topic: 'trimmed', beforeOffset: BigInt(TRIMMED + 1) });
   await publish(client, 'rooms/replaced', TOTAL - BACKED_UP);
   await client.users.createUser({ user: { userId: 'user-other', name: 'x' } });
 });
@@ -113,10 +117,10 @@ async function read(topic: string, options: FollowOptions) {
 }
 
 /** Reads from a checkpoint that is kept in memory. */
-async function readFrom(topic: string, checkpoint: string, live: boolean) {
+async function readFrom(topic: string, checkpoint: string, live: boolean, filter?: FollowOptions['filter']) {
   const saved: string[] = [];
   const store = { load: () => checkpoint, save: (next: string) => void saved.push(next) };
-  const failure = await read(topic, { live, checkpoint: store, saveIntervalMs: 0 }).then(
+  const failure = await read(topic, { live, filter, checkpoint: store, saveIntervalMs: 0 }).then(
     (offsets) => ({ offsets }),
     (error: unknown) => ({ reason: error instanceof LeatError ? error.reason : error }),
   );
@@ -203,6 +207,26 @@ describe('a position whose event was replaced after a restore without --new-epoc
     }
   });
 
+  it.each([true, false])(
+    'is refused if the filter passes over the event that was replaced (live: %s)',
+    async (live) => {
+      const filter = { types: ['other'] };
+      for (const offset of [51, 80, TOTAL]) {
+        const checkpoint = checkpointOf('replaced', offset);
+        expect(await readFrom('replaced', checkpoint, live, filter)).toEqual({ reason: 'EPOCH_CHANGED', saved: [] });
+      }
+    },
+  );
+
+  it.each([true, false])('is refused if the token of the checkpoint was trimmed (live: %s)', async (live) => {
+    for (const offset of [51, 80, TOTAL]) {
+      const checkpoint = checkpointOf('trimmed', offset);
+      expect(await readFrom('trimmed', checkpoint, live)).toEqual({ reason: 'EPOCH_CHANGED', saved: [] });
+      const filter = { types: ['other'] };
+      expect(await readFrom('trimmed', checkpoint, live, filter)).toEqual({ reason: 'EPOCH_CHANGED', saved: [] });
+    }
+  });
+
   it('is refused as a resume token and moves no cursor', async () => {
     for (const offset of [80, TOTAL]) {
       const resumeToken = tokenOf('replaced', offset);
@@ -246,6 +270,21 @@ describe('a position from before the backup', () => {
     expect(await read('replaced', { start: { resumeToken }, live: false })).toEqual(after);
     const commit = { topic: 'replaced', cursor: 'good', offset: 60n, resumeToken };
     expect(await client.events.commitCursor(commit)).toMatchObject({ offset: 60n });
+  });
+
+  it('is still good if the filter passes over its event, or if events up to it were trimmed', async () => {
+    const filter = { types: ['other'] };
+    const start = { checkpoint: checkpointOf('replaced', 20) };
+    expect(await read('replaced', { start, filter, live: false })).toEqual([]);
+    for (const offset of [TRIMMED, 45, BACKED_UP]) {
+      const checkpoint = checkpointOf('trimmed', offset);
+      expect(await read('trimmed', { start: { checkpoint }, live: false })).toEqual(range(offset + 1, TOTAL));
+    }
+  });
+
+  it('is refused as trimmed if events behind it were trimmed', async () => {
+    const start = { checkpoint: checkpointOf('trimmed', TRIMMED - 1) };
+    await expect(read('trimmed', { start, live: false })).rejects.toMatchObject({ reason: 'OFFSET_TRIMMED' });
   });
 
   it('is refused as damaged if the token of a commit is empty, or from behind its offset', async () => {

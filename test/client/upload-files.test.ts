@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { appendFileSync, existsSync, readFileSync, truncateSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { open, writeFile, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { createLeatClient, LeatError, type LeatClient } from '../../src/client/index.js';
 import { countOpen } from '../support/open-files.js';
@@ -23,7 +23,28 @@ beforeAll(async () => {
   client = resources.use(createLeatClient({ address: `127.0.0.1:${server.grpcPort}` }));
   dir = resources.use(await makeTempDir()).path;
 });
+afterEach(() => void jest.restoreAllMocks());
 afterAll(() => resources.dispose());
+
+/** Calls `change` once, right after the size of the file was read for the first time. */
+async function afterFirstStat(file: string, change: () => void): Promise<void> {
+  const handle = await open(file);
+  const { ino } = await handle.stat();
+  const prototype = Object.getPrototypeOf(handle) as FileHandle;
+  await handle.close();
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its handle below
+  const { stat } = prototype;
+  let changed = false;
+  const hooked = async function (this: FileHandle, ...args: Parameters<FileHandle['stat']>) {
+    const stats = await stat.apply(this, args);
+    if (!changed && Number(stats.ino) === ino) {
+      changed = true;
+      change();
+    }
+    return stats;
+  };
+  jest.spyOn(prototype, 'stat').mockImplementation(hooked);
+}
 
 /** Files whose size is not how much can be read: of /proc with the size 0, of /sys with 4096. */
 const strange = [
@@ -70,6 +91,34 @@ describe('a file', () => {
         reason: 'BLOB_NOT_FOUND',
       });
     }
+  });
+
+  it.each([
+    ['grows', (file: string) => appendFileSync(file, 'more')],
+    ['shrinks', (file: string) => truncateSync(file, 39 * PIECE)],
+  ])('that %s right after it was opened is still refused when it grows while it is read', async (name, change) => {
+    const file = path.join(dir, `opened-${name}`);
+    await writeFile(file, randomBytes(40 * PIECE));
+    await afterFirstStat(file, () => change(file));
+    let changed = false;
+    const uploading = client.upload(file, {
+      uploadId: `opened-${name}`,
+      onProgress() {
+        if (!changed) appendFileSync(file, 'even more');
+        changed = true;
+      },
+    });
+    await expect(uploading).rejects.toMatchObject({ reason: 'SOURCE_CHANGED' });
+    expect(await countOpen(file)).toBe(0);
+  });
+
+  it('that grows right after it was opened, and then no more, is uploaded completely', async () => {
+    const file = path.join(dir, 'grown');
+    await writeFile(file, randomBytes(2 * PIECE));
+    await afterFirstStat(file, () => appendFileSync(file, 'more'));
+    const { blob, uploadId } = await client.upload(file);
+    expect(blob).toMatchObject({ name: 'grown', size: BigInt(2 * PIECE + 4) });
+    expect((await downloadAll(server, { blobId: uploadId })).equals(readFileSync(file))).toBe(true);
   });
 
   it('that is empty becomes an empty blob', async () => {

@@ -8,7 +8,7 @@ import { clientReasons, LeatError } from '../leat-error.js';
  * be exact, but it means other events once the store was restored from a backup, and nobody would notice; so the place
  * is the offset with a token from at or before it. Reading goes on from the token, which the service checks (topic,
  * EPOCH_CHANGED), and passes over the part of its page that is done: 64 KiB, at most. The last event of that part is
- * compared by its commit time, because the token says nothing about what comes behind it.
+ * read before anything else and compared by its commit time, because the token says nothing about what comes behind it.
  */
 export interface Place {
   /** Everything up to this offset is done. */
@@ -31,7 +31,10 @@ export function formatCheckpoint({ offset, token, commitTimeMs }: Place): string
 export function parseCheckpoint(checkpoint: string): Place {
   const [, offset, token, time] = /^(\d{1,19})\.([\w-]{1,256})(?:\.(\d{1,15}))?$/.exec(checkpoint) ?? [];
   if (offset === undefined || token === undefined) throw invalidCheckpoint();
-  return { offset: BigInt(offset), token, commitTimeMs: time === undefined ? undefined : Number(time) };
+  const place = { offset: BigInt(offset), token, commitTimeMs: time === undefined ? undefined : Number(time) };
+  // Before the first event there is none whose time it could be.
+  if (place.offset === 0n && time !== undefined) throw invalidCheckpoint();
+  return place;
 }
 
 export function invalidCheckpoint(): LeatError {

@@ -1,4 +1,5 @@
 import { Status } from 'nice-grpc';
+import type { EventRecord } from '../../../gen/leat/v1/event.js';
 import { persevere } from '../attempts.js';
 import type { EventClient } from '../event-client.js';
 import { LeatError } from '../leat-error.js';
@@ -10,8 +11,9 @@ import { readPages, type ReadOptions } from './read-pages.js';
 
 /**
  * Where a reader begins, as a place with a token: by what is stored, or else by `start`. Asks the service once, so that
- * from the very first event on every place has a token of the store that it belongs to.
- * Errors: INVALID_CHECKPOINT, OFFSET_BEYOND_HEAD, and those of ListEvents.
+ * from the very first event on every place has a token of the store that it belongs to. For a checkpoint with a commit
+ * time it also reads the event at its offset, once.
+ * Errors: INVALID_CHECKPOINT, OFFSET_BEYOND_HEAD, EPOCH_CHANGED, and those of ListEvents.
  */
 export async function findPlace(
   events: EventClient,
@@ -24,6 +26,16 @@ export async function findPlace(
   if (typeof start === 'string' || !('checkpoint' in start)) return locate(start);
 
   const place = parseCheckpoint(start.checkpoint);
+  const found = await locateCheckpoint(topic, place, locate);
+  await checkStoredEvent(events, topic, place, settings);
+  return found;
+}
+
+async function locateCheckpoint(
+  topic: string,
+  place: Place,
+  locate: (at: PlainStart) => Promise<LocatedPlace>,
+): Promise<Place> {
   const fromToken = () => locate({ resumeToken: place.token });
   try {
     return checkedPlace(topic, place, await fromToken());
@@ -44,6 +56,44 @@ function checkedPlace(topic: string, place: Place, found: LocatedPlace): Place {
   if (place.offset < found.offset) throw invalidCheckpoint();
   if (place.offset > found.headOffset) throw beyondHead(topic, place.offset, found.headOffset);
   return place;
+}
+
+/**
+ * Throws EPOCH_CHANGED if the topic holds another event at the checkpoint's offset. Reads it without the caller's filter
+ * and by its offset: the filter may pass over it, and a token may be from before it. A trimmed event cannot be checked.
+ */
+async function checkStoredEvent(
+  events: EventClient,
+  topic: string,
+  place: Place,
+  settings: ReadOptions,
+): Promise<void> {
+  const { offset, commitTimeMs } = place;
+  if (commitTimeMs === undefined) return;
+  const start = toStart({ afterOffset: offset - 1n });
+  const request = { topic, start, end: { $case: 'beforeOffset', value: offset + 1n } } as const;
+  try {
+    for await (const { records } of readPages(events, request, settings)) {
+      for (const record of records) checkSameEvent(topic, place, record);
+    }
+  } catch (error) {
+    if (!(error instanceof LeatError) || error.reason !== 'OFFSET_TRIMMED') throw error;
+  }
+}
+
+/** Throws EPOCH_CHANGED if the event at the place's offset is not the one that the checkpoint was saved for. */
+export function checkSameEvent(topic: string, { offset, commitTimeMs }: Place, record: EventRecord): void {
+  if (commitTimeMs === undefined || commitTimeMs === commitTimeOf(record)) return;
+  throw new LeatError(
+    `topic "${topic}" holds another event at offset ${offset} than when this checkpoint was saved, because the store ` +
+      'was restored from a backup; check which events are missing before you begin anew',
+    { code: Status.FAILED_PRECONDITION, reason: 'EPOCH_CHANGED', metadata: { topic, offset: `${offset}` } },
+  );
+}
+
+/** In milliseconds since the epoch, rounded down. */
+export function commitTimeOf({ commitTime }: EventRecord): number | undefined {
+  return commitTime && Number(commitTime.seconds) * 1000 + Math.floor(commitTime.nanos / 1e6);
 }
 
 interface LocatedPlace extends Place {

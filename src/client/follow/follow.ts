@@ -1,11 +1,10 @@
 import { isAbortError, throwIfAborted } from 'abort-controller-x';
-import { Status } from 'nice-grpc';
 import { Event, type EventRecord } from '../../../gen/leat/v1/event.js';
 import type { EventClient } from '../event-client.js';
 import { LeatError } from '../leat-error.js';
 import { linkSignals } from '../link-signals.js';
-import { formatCheckpoint, type Place } from './checkpoint.js';
-import { findPlace } from './find-place.js';
+import { formatCheckpoint } from './checkpoint.js';
+import { checkSameEvent, commitTimeOf, findPlace } from './find-place.js';
 import type { Follow, FollowedEvent, FollowOptions } from './follow-options.js';
 import { toEnd, toFilter } from './follow-request.js';
 import { createStatusBoard, type StatusBoard } from './follow-status.js';
@@ -102,7 +101,8 @@ async function* deliver(
   for await (const page of readPages(events, request, { ...settings, maxFirstAttempts: undefined })) {
     board.page(page);
     for (const record of page.records) {
-      if (record.offset === place.offset) checkPassed(topic, place, record);
+      // Checked before, but the store may have been restored since.
+      if (record.offset === place.offset) checkSameEvent(topic, place, record);
       if (record.offset <= place.offset) continue;
       board.read(record.offset);
       yield toFollowed(record, token);
@@ -117,20 +117,6 @@ async function* deliver(
     board.done(page);
     keeper.done({ offset: page.readOffset, token });
   }
-}
-
-/** Throws EPOCH_CHANGED if the event at the place is another one than it was. */
-function checkPassed(topic: string, { offset, commitTimeMs }: Place, record: EventRecord): void {
-  if (commitTimeMs === undefined || commitTimeMs === commitTimeOf(record)) return;
-  throw new LeatError(
-    `topic "${topic}" holds another event at offset ${offset} than when this checkpoint was saved, because the store ` +
-      'was restored from a backup; check which events are missing before you begin anew',
-    { code: Status.FAILED_PRECONDITION, reason: 'EPOCH_CHANGED', metadata: { topic, offset: `${offset}` } },
-  );
-}
-
-function commitTimeOf({ commitTime }: EventRecord): number | undefined {
-  return commitTime && Number(commitTime.seconds) * 1000 + Math.floor(commitTime.nanos / 1e6);
 }
 
 function toFollowed(record: EventRecord, token: string): FollowedEvent {

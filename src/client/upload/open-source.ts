@@ -1,4 +1,4 @@
-import { constants, type Stats } from 'node:fs';
+import { constants, type BigIntStats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { Status } from 'nice-grpc';
@@ -7,7 +7,7 @@ import { openByteReader, type ByteReader } from './byte-reader.js';
 import { createKeptFeed } from './kept-feed.js';
 import { createReopenedFeed, type ReopenableSource } from './reopened-feed.js';
 import { pieceLimits, type SourceFeed } from './source-feed.js';
-import { hasTrueSize } from './true-size.js';
+import { hasTrueSize, trueStats } from './true-size.js';
 import type { UploadOptions, UploadSource } from './upload-options.js';
 
 /** Throws SOURCE_FAILED for what cannot be opened or is no source. */
@@ -46,9 +46,10 @@ function bytesSource(bytes: Uint8Array): ReopenableSource {
 async function openFile(file: string, windowBytes: number): Promise<SourceFeed> {
   const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const before = await handle.stat();
+    const before = await handle.stat({ bigint: true });
     if (!before.isFile()) throw new TypeError(`${file} is not a regular file; open it, and pass the stream`);
-    if (await hasTrueSize(handle, before.size)) return createReopenedFeed(fileSource(file, handle, before));
+    const stats = await trueStats(handle, before);
+    if (stats !== undefined) return createReopenedFeed(fileSource(file, handle, stats));
     // What it has can be something else the next time, so it is read once, like a stream.
     return createKeptFeed(readOnce(handle), { name: path.basename(file) }, windowBytes);
   } catch (error) {
@@ -70,16 +71,16 @@ async function* readStream(handle: FileHandle): AsyncGenerator<Uint8Array> {
   }
 }
 
-function fileSource(file: string, handle: FileHandle, before: Stats): ReopenableSource {
-  const { size, mtimeMs } = before;
+function fileSource(file: string, handle: FileHandle, before: BigIntStats): ReopenableSource {
+  const size = Number(before.size);
   return {
     size,
     name: path.basename(file),
     open: (offset) => Promise.resolve(openByteReader(readFile(handle, offset, size))),
     async confirm() {
-      const now = await handle.stat();
-      const isSame = now.size === size && now.mtimeMs === mtimeMs && (await hasTrueSize(handle, size));
-      if (!isSame) throw sourceChanged(file);
+      const now = await handle.stat({ bigint: true });
+      const isSame = now.size === before.size && now.mtimeNs === before.mtimeNs;
+      if (!isSame || !(await hasTrueSize(handle, size))) throw sourceChanged(file);
     },
     close: () => handle.close(),
   };

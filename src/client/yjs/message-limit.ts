@@ -7,8 +7,11 @@ export interface MessageLimit {
   readonly isKnown: boolean;
   /** A message of that size was accepted. */
   accepted(bytes: number): void;
-  /** Takes over the limit that a refusal names, which is smaller. Throws whatever it is if it is no such refusal. */
-  refused(error: unknown): void;
+  /**
+   * Takes over the limit that the service reports in the refusal of a message of up to `usedBytes`. Throws the error if it
+   * is not such a refusal, or if the reported limit is not smaller than `usedBytes`.
+   */
+  refused(error: unknown, usedBytes: number): void;
 }
 
 /** `bytes` is what to begin with. */
@@ -23,12 +26,13 @@ export function createMessageLimit(bytes: number): MessageLimit {
       return accepted >= limit;
     },
     accepted: (size) => void (accepted = Math.max(accepted, size)),
-    refused(error) {
+    refused(error, usedBytes) {
       const reported = error instanceof LeatError && error.reason === 'MESSAGE_TOO_LARGE' ? error.metadata.limit : '';
       const smaller = Number(reported);
-      // A limit that would not help must not be tried for ever.
-      if (!Number.isInteger(smaller) || smaller < 1 || smaller >= limit) throw error;
-      limit = accepted = smaller;
+      // A limit that would not help must not be tried for ever. Compared with what was used: several messages can be in
+      // flight, and the first refusal has lowered the limit already when the next one comes.
+      if (!Number.isInteger(smaller) || smaller < 1 || smaller >= usedBytes) throw error;
+      if (smaller < limit) limit = accepted = smaller;
     },
   };
 }

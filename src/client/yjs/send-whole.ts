@@ -25,18 +25,20 @@ export async function sendWhole(
   for (;;) {
     const startedAt = performance.now();
     const group = randomUUID();
+    const maxBytes = options.limit.bytes;
     try {
-      const count = await sendParts(rooms, room, bytes, { ...options, group, instead });
+      const count = await sendParts(rooms, room, bytes, { ...options, maxBytes, group, instead });
       // Readers may have taken this writer for dead.
       if (count === 1 || performance.now() - startedAt <= RESEND_AFTER_MS) return;
     } catch (error) {
-      options.limit.refused(error);
+      options.limit.refused(error, maxBytes);
     }
     instead = group;
   }
 }
 
 interface PartsOptions extends WholeOptions {
+  readonly maxBytes: number;
   readonly group: string;
   readonly instead: string | undefined;
 }
@@ -48,8 +50,8 @@ async function sendParts(
   bytes: Uint8Array,
   { type, limit, signal, ...options }: PartsOptions,
 ): Promise<number> {
-  const maxBytes = limit.bytes;
-  const parts = splitIntoParts(type, bytes, { ...options, maxBytes });
+  const { maxBytes } = options;
+  const parts = splitIntoParts(type, bytes, options);
   const sends: Promise<unknown>[] = [];
   let hasFailed = false;
   for (const part of parts) {

@@ -100,6 +100,37 @@ describe('a document with the default options', () => {
     await soon('the end of ann', ann.destroy());
   }, 60_000);
 
+  it('keeps sending when an update and a snapshot in flight are refused for the same limit', async () => {
+    const server = resources.use(await serve(1 * KIB));
+    const client = resources.use(createLeatClient({ address: `127.0.0.1:${server.grpcPort}` }));
+    const rooms = client.joinRooms();
+    let refusals = 0;
+    const join: typeof rooms.join = (...args) => {
+      const room = rooms.join(...args);
+      const send: typeof room.send = async (message, options) => {
+        try {
+          return await room.send(message, options);
+        } catch (error) {
+          // Both were sent with the old limit: neither refusal is reported before both have arrived.
+          refusals++;
+          await eventually('two refusals', () => refusals >= 2);
+          throw error;
+        }
+      };
+      return { ...room, send };
+    };
+    const ann = await open(server.grpcPort, { rooms: { ...rooms, join } });
+    text(ann).insert(0, noise(10 * KIB));
+    await soon('the snapshot', ann.compact());
+    await saved(ann);
+    expect(refusals).toBe(2);
+    expect(ann.snapshot().state).toBe('synced');
+    const late = await open(server.grpcPort);
+    expect(text(late).toJSON()).toBe(text(ann).toJSON());
+    await ann.destroy();
+    await rooms.close();
+  });
+
   it('fails with MESSAGE_TOO_LARGE, and not for ever, where the service names no limit that helps', async () => {
     const server = resources.use(await serve(1 * KIB));
     const client = resources.use(createLeatClient({ address: `127.0.0.1:${server.grpcPort}` }));
