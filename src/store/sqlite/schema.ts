@@ -114,12 +114,15 @@ const MIGRATIONS: readonly Migration[] = [
   );
   `,
   rekeyEmails,
-  // Producers that outlive their events.
+  // Producers that outlive their events. Which of the existing ones have a name that is used again is not known: all
+  // are kept, without a digest, so that none of them appends its events a second time after a trim.
   `
   ALTER TABLE producers ADD COLUMN keep INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE producers ADD COLUMN last_time INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE producers ADD COLUMN last_digest BLOB;
   ALTER TABLE topics ADD COLUMN producers_after INTEGER NOT NULL DEFAULT 0;
+  UPDATE producers SET keep = 1, last_time = unixepoch() * 1000
+    WHERE last_offset >= (SELECT first_offset FROM topics WHERE topics.topic_id = producers.topic_id);
   `,
 ];
 
