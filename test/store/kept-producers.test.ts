@@ -27,7 +27,7 @@ async function trimAll(store: Store): Promise<void> {
 
 /** Opens a store that version 2 wrote, with three events of a producer; such a store knew none that are kept. */
 async function openUpgraded(dataDir: string): Promise<Store> {
-  const store = await openSqliteStore({ dataDir });
+  const store = await openSqliteStore({ dataDir, housekeepingMs: 20 });
   await publish(store, ['1', '2', '3']);
   await store.close();
   const db = openForWriting(path.join(dataDir, 'leat.db'));
@@ -35,7 +35,7 @@ async function openUpgraded(dataDir: string): Promise<Store> {
   db.exec('ALTER TABLE topics DROP COLUMN producers_after');
   db.pragma('user_version = 2');
   db.close();
-  return openSqliteStore({ dataDir });
+  return openSqliteStore({ dataDir, housekeepingMs: 20 });
 }
 
 describe('a producer of a store that an older version wrote', () => {

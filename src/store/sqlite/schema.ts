@@ -158,12 +158,19 @@ function tune(db: Database.Database, reserveBytes: number): Database.Database {
   db.pragma('synchronous = FULL');
   db.pragma('cache_size = -32768');
   db.pragma('journal_size_limit = 67108864');
-  // To write the WAL back takes up to its size, which the reserve must have room for when the disk is full.
-  const walPages = Math.floor(reserveBytes / 2 / PAGE_BYTES);
-  db.pragma(`wal_autocheckpoint = ${Math.min(Math.max(walPages, MIN_WAL_PAGES), MAX_WAL_PAGES)}`);
+  db.pragma(`wal_autocheckpoint = ${walBytes(reserveBytes) / PAGE_BYTES}`);
   // What is trimmed or deleted is overwritten where that costs no further write: personal data ends on the disk too.
   db.pragma('secure_delete = FAST');
   return db;
+}
+
+/**
+ * Bytes that the WAL holds before it is written back, beside one transaction. To write it back takes up to its size,
+ * which the reserve must have room for when the disk is full.
+ */
+export function walBytes(reserveBytes: number): number {
+  const pages = Math.floor(reserveBytes / 2 / PAGE_BYTES);
+  return Math.min(Math.max(pages, MIN_WAL_PAGES), MAX_WAL_PAGES) * PAGE_BYTES;
 }
 
 /** Opens a connection that can only read. */
