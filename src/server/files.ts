@@ -10,6 +10,7 @@ import { createUploadDirectory, type UploadDirectory } from '../domain/uploads/u
 import type { ByteStore } from '../store/byte-store.js';
 import { type FileByteStoreOptions, openFileByteStore } from '../store/bytes/index.js';
 import { createDiskReserve } from '../store/sqlite/disk-reserve.js';
+import { writeHeadroom } from '../store/sqlite/disk-space.js';
 import type { Store } from '../store/store.js';
 import { startExpiry } from './expiry.js';
 
@@ -49,7 +50,8 @@ export async function openFiles(deps: FilesDeps): Promise<Files> {
   const freeBytes = async () => (await bytes.freeBytes()) - reserve.missing;
   const room = createDiskRoom({
     bytes: { freeBytes },
-    minFreeBytes: config.minFreeDisk,
+    // An upload that fills its reservation must still find room for the write that completes it.
+    minFreeBytes: Math.max(config.minFreeDisk, writeHeadroom(reserve)),
     maxIdleMs: config.uploadReservationIdle,
     now: Date.now,
   });

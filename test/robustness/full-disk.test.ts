@@ -94,6 +94,25 @@ describe('a full disk', () => {
     await recovers(server, client);
   });
 
+  itUnless(
+    noTmpfs,
+    'is not reached by an upload that is admitted with all that is available: it is completed',
+    async () => {
+      await using mount = await mountTmpfs(64 * MIB);
+      await using server = serve(mount);
+      const client = await server.connect();
+      const announce = (size: bigint) => sendFrames(client, [startFrame('file', { size })]);
+      const refused = await failureOf(announce(BigInt(64 * MIB)));
+      expect(refused).toMatchObject(diskFull);
+      const size = Number(refused?.metadata.available_bytes);
+      const content = randomBytes(size);
+      const frames = [startFrame('file', { size: BigInt(size) }), ...chunkFrames(content, { size: MIB })];
+      expect(await sendFrames(client, [...frames, finishFrame(content)])).toMatchObject({
+        blob: { size: BigInt(size) },
+      });
+    },
+  );
+
   itUnless(noTmpfs, 'does not keep the service from starting, whatever filled it', async () => {
     await using mount = await mountTmpfs(64 * MIB);
     {

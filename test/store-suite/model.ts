@@ -270,7 +270,7 @@ function appendBySequence(
   for (const [index, event] of known.entries()) {
     const offset = offsets[firstSequence - 1 + index] ?? 0;
     // What is trimmed cannot be compared.
-    if (offset < topic.first || !same(topic.events[offset - 1], event)) throw new Refused('exists SEQUENCE_REUSED');
+    if (offset >= topic.first && !same(topic.events[offset - 1], event)) throw new Refused('exists SEQUENCE_REUSED');
   }
   const fresh = events.slice(known.length);
   if (fresh.length > 0 && stale) throw new Refused('conflict OFFSET_CONFLICT');

@@ -213,6 +213,28 @@ export function producersSuite(open: OpenStore): void {
         expect(await sendKept(topic, 1, ['1', '2', '3'])).toMatchObject({ accepted: 0, duplicates: 3 });
       });
 
+      it('accepts the retry of a batch that is trimmed, though not of the first one, which may be another source', async () => {
+        const topic = subject.fresh();
+        for (const first of [1, 3, 5]) await sendKept(topic, first, [`${first}`, `${first + 1}`]);
+        await subject.store.write([{ kind: 'trim-topic', topic, firstOffset: 5 }]);
+        expect(await sendKept(topic, 3, ['3', '4'])).toMatchObject({ accepted: 0, duplicates: 2 });
+        await trimAll(topic);
+        expect(await sendKept(topic, 3, ['3', '4'])).toMatchObject({ accepted: 0, duplicates: 2 });
+        expect((await refusalOf(sendKept(topic, 1, ['1', '2']))).is).toBe('exists SEQUENCE_REUSED');
+        expect((await refusalOf(sendKept(topic, 5, ['5', 'other']))).is).toBe('exists SEQUENCE_REUSED');
+        expect(await subject.store.producer(topic, 'p')).toMatchObject({ lastSequence: 6 });
+      });
+
+      it('is kept from when its last event is sent again, though it was not before', async () => {
+        const topic = subject.fresh();
+        await send(topic, 1, ['1', '2', '3']);
+        await sendKept(topic, 1, ['1', '2']);
+        await sendKept(topic, 3, ['3']);
+        await trimAll(topic);
+        expect(await sendKept(topic, 3, ['3'])).toMatchObject({ accepted: 0, duplicates: 1 });
+        expect((await refusalOf(sendKept(topic, 3, ['other']))).is).toBe('exists SEQUENCE_REUSED');
+      });
+
       it('is forgotten with its topic', async () => {
         const topic = subject.fresh();
         await sendKept(topic, 1, ['1', '2']);
@@ -223,6 +245,15 @@ export function producersSuite(open: OpenStore): void {
         await trimAll(topic);
         expect(await sendKept(topic, 1, ['anew'])).toMatchObject({ accepted: 0, duplicates: 1 });
       });
+    });
+
+    it('accepts the retry of a batch that is trimmed', async () => {
+      const topic = subject.fresh();
+      await send(topic, 1, ['1', '2']);
+      await send(topic, 3, ['3', '4']);
+      await subject.store.write([{ kind: 'trim-topic', topic, firstOffset: 3 }]);
+      expect(await send(topic, 1, ['1', '2'])).toMatchObject({ accepted: 0, duplicates: 2 });
+      expect(await contents(subject.store, topic, 2)).toEqual(['3 3', '4 4']);
     });
 
     it('never answers a resend of trimmed events as if it were new', async () => {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Change } from '../../src/store/store.js';
+import { createFlow } from '../../src/store/sqlite/write-flows.js';
 import { createWriteQueue } from '../../src/store/sqlite/write-queue.js';
+import { createRooms } from '../../src/store/sqlite/write-room.js';
 
 const MIB = 1024 * 1024;
 const { signal } = new AbortController();
@@ -127,5 +129,163 @@ describe('units of many callers', () => {
     drain(queue);
     await barrier;
     expect(done.filter((what) => what !== 'later')).toEqual(['much', 'much', 'much', 'barrier']);
+  });
+});
+
+/** Runs transactions, two under way at once as the writer does, and lets callers react in between, up to a limit. */
+async function transact(queue: ReturnType<typeof createWriteQueue>, limit: number, isDone: () => boolean) {
+  const inFlight = [queue.take()];
+  let count = 0;
+  for (; count < limit && !isDone(); count++) {
+    inFlight.push(queue.take());
+    const [oldest = []] = inFlight.splice(0, 1);
+    queue.settle(
+      oldest,
+      oldest.map(() => ({ results: [] })),
+    );
+    await new Promise(setImmediate);
+  }
+  return count;
+}
+
+describe('a queue that never empties', () => {
+  /** Callers that each write one event and wait for it, again and again; `keyOf` names the flow of their next write. */
+  function keepBusy(queue: ReturnType<typeof createWriteQueue>, keyOf: (caller: number) => unknown) {
+    for (let caller = 0; caller < 130; caller++) {
+      const again = (): void => {
+        queue.add(batch(1, 200 * 1024), { flow: keyOf(caller) }).then(again, () => undefined);
+      };
+      again();
+    }
+  }
+
+  it.each<[string, () => (caller: number) => unknown]>([
+    ['the same callers', () => (caller) => caller],
+    ['callers that are always new', () => () => ({})],
+  ])('serves pipelined callers, writes without a caller and barriers beside %s', async (_, keys) => {
+    const queue = createWriteQueue();
+    const served = { pipelined: 0, keyless: 0, barriers: 0 };
+    keepBusy(queue, keys());
+    for (let unit = 0; unit < 64; unit++) {
+      void queue
+        .room(200 * 1024, signal, { flow: 'pipelined' })
+        .then((room) => queue.add(batch(1, 200 * 1024), { room, flow: 'pipelined' }))
+        .then(() => served.pipelined++);
+    }
+    for (let unit = 0; unit < 1_000; unit++) void queue.add(batch(1), {}).then(() => served.keyless++);
+    await new Promise(setImmediate);
+    void queue.add([], {}).then(() => served.barriers++);
+    // The work of all of them fills 10 transactions, and half of each is theirs at least once in a round of all callers.
+    await transact(queue, 400, () => served.pipelined + served.keyless + served.barriers === 1_065);
+    expect(served).toEqual({ pipelined: 64, keyless: 1_000, barriers: 1 });
+  });
+
+  it('knows only the callers that have something in it', async () => {
+    const queue = createWriteQueue();
+    let left = 500;
+    for (let caller = 0; caller < 20; caller++) {
+      const again = (): void => {
+        if (left-- > 0) queue.add(batch(1, 200 * 1024), { flow: {} }).then(again, () => undefined);
+      };
+      again();
+    }
+    await transact(queue, 100, () => queue.isEmpty && left < 0);
+    await transact(queue, 1, () => false);
+    expect(queue.flowCount).toBe(0);
+  });
+});
+
+describe('room for the writes of many callers', () => {
+  const failed = (error: unknown) => (error as Error).name;
+
+  it('is given at once to a caller that fits while another waits, however much that one waits with', async () => {
+    const queue = createWriteQueue();
+    const leaving = new AbortController();
+    const streams = Array.from({ length: 80 }, () => queue.room(MIB, leaving.signal, { flow: 'much' }).catch(failed));
+    await queue.room(MIB, signal, { flow: 'little' });
+    leaving.abort();
+    const outcomes = await Promise.all(streams);
+    // The caller itself is refused before it takes all of what may wait.
+    const count = (name: string) => outcomes.filter((outcome) => outcome === name).length;
+    expect([count('DomainError'), count('AbortError')]).toEqual([33, 32]);
+  });
+
+  it('is waited for by callers that find none, though one of them waits with all that it may', async () => {
+    const queue = createWriteQueue();
+    const first = await queue.room(16 * MIB - 2048, signal, { flow: 'first' });
+    const second = await queue.room(16 * MIB - 2048, signal, { flow: 'second' });
+    const leaving = new AbortController();
+    const streams = Array.from({ length: 80 }, () => queue.room(MIB, leaving.signal, { flow: 'first' }).catch(failed));
+    const little = queue.room(MIB, signal, { flow: 'little' });
+    queue.add([], { room: second, flow: 'second' }).catch(() => undefined);
+    await little;
+    leaving.abort();
+    await Promise.all(streams);
+    queue.add([], { room: first, flow: 'first' }).catch(() => undefined);
+  });
+
+  it('goes to the next one when the caller that waited for a large one leaves', async () => {
+    const queue = createWriteQueue();
+    await queue.room(15 * MIB, signal, { flow: 'first' });
+    await queue.room(15 * MIB, signal, { flow: 'second' });
+    const leaving = new AbortController();
+    const large = queue.room(15 * MIB, leaving.signal, { flow: 'large' }).catch(failed);
+    const small = queue.room(MIB, signal, { flow: 'small' });
+    leaving.abort();
+    await large;
+    await small;
+  });
+
+  it('is found with a bounded number of looks at callers, however many wait', async () => {
+    const rooms = createRooms();
+    let looks = 0;
+    const createCounted = (key: unknown) => {
+      let held = 0;
+      return Object.defineProperty(createFlow(key), 'held', {
+        get: () => (looks++, held),
+        set: (value: number) => void (held = value),
+      });
+    };
+    const holder = createFlow('holder');
+    await rooms.reserve(holder, 32 * MIB, 1, signal);
+    const flows = Array.from({ length: 5_000 }, (_, key) => createCounted(key));
+    const granted: unknown[] = [];
+    for (const flow of flows) {
+      void rooms.reserve(flow, 1024 * 1024, 1024, signal).then(() => granted.push(flow.key));
+    }
+    looks = 0;
+    for (let call = 0; call < 1_000; call++) rooms.grant();
+    expect(looks).toBeLessThan(10);
+    rooms.release(holder, 32 * MIB, true);
+    for (let count = 0; count < flows.length;) {
+      rooms.grant();
+      await new Promise(setImmediate);
+      expect(granted.length).toBeGreaterThan(count);
+      for (; count < granted.length; count++) {
+        const flow = flows[granted[count] as number];
+        if (flow) rooms.release(flow, 1024 * 1024, true);
+      }
+    }
+    expect(granted).toEqual(flows.map(({ key }) => key));
+    expect(looks).toBeLessThan(20 * flows.length);
+  });
+
+  it('leaves nothing behind of callers that are refused or leave', async () => {
+    const queue = createWriteQueue();
+    const room = await queue.room(32 * MIB, signal, { flow: 'first' });
+    const leaving = new AbortController();
+    const waiting = Array.from({ length: 10 }, () => queue.room(MIB, leaving.signal, { flow: {} }));
+    const left = Promise.allSettled(waiting);
+    await expect(queue.room(60 * MIB, signal, { flow: {} })).rejects.toMatchObject({ reason: 'OVERLOADED' });
+    leaving.abort();
+    await left;
+    await expect(queue.room(MIB, leaving.signal, { flow: {} })).rejects.toMatchObject({ name: 'AbortError' });
+    const chain = {};
+    const written = queue.add(batch(1), { room, flow: 'first', chain });
+    const behind = queue.add(batch(1), { flow: 'other', chain });
+    queue.settle(queue.take(), []);
+    await Promise.allSettled([written, behind]);
+    await expect(queue.add(batch(1), { flow: {}, chain })).rejects.toMatchObject({ reason: 'CHAIN_BROKEN' });
+    expect(queue.flowCount).toBe(0);
   });
 });

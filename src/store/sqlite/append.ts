@@ -104,25 +104,21 @@ export class Appender {
     if (fresh.length > 0 && isStale(topic, change)) throw offsetConflict(topic, change);
     const author = Buffer.from(change.author);
     for (const event of fresh) push(topic, event, bytes, author, commitTimeMs);
-    const last = fresh.at(-1);
+    const last = events.at(-1);
     if (last) {
       const lastEvent = bytes.subarray(last.start, last.end);
-      const appended = { count: fresh.length, firstOffset: before + 1, lastEvent, timeMs: commitTimeMs };
-      this.producers.advance(topic, producer, known, appended);
+      const sent = { known, fresh: fresh.length, firstOffset: before + 1, lastEvent, timeMs: commitTimeMs };
+      this.producers.advance(topic, producer, sent);
     }
     return result(topic, before, events.length, commitTimeMs, []);
   }
 
   /**
    * Events that the producer has sent before must be the same again. What is trimmed cannot be compared: it passes if
-   * what comes behind it in the batch can, as in the retry of a batch that was trimmed meanwhile.
+   * what comes behind it in the batch can, or if the batch can only be a retry.
    */
-  private compareResent(
-    topic: TopicState,
-    { producerId, firstSequence }: ProducerBatch,
-    bytes: Uint8Array,
-    events: readonly RunEvent[],
-  ) {
+  private compareResent(topic: TopicState, producer: ProducerBatch, bytes: Uint8Array, events: readonly RunEvent[]) {
+    const { producerId, firstSequence } = producer;
     let isComparable = events.length === 0;
     for (const [index, { start, end }] of events.entries()) {
       const sequence = firstSequence + index;
@@ -134,7 +130,9 @@ export class Appender {
       if (isSame === false) throw this.producers.reused(topic, producerId);
       isComparable ||= isSame === true;
     }
-    if (!isComparable) throw this.producers.reused(topic, producerId);
+    if (!isComparable && !this.producers.isRetry(topic, producer, events.length)) {
+      throw this.producers.reused(topic, producerId);
+    }
   }
 }
 

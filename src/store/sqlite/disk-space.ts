@@ -2,11 +2,20 @@ import { statSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
 import { changeSize } from './owned-change.js';
 import type { DiskReserve } from './disk-reserve.js';
+import { walBytes } from './schema.js';
 import { sqliteCode } from './sqlite-errors.js';
 import type { Unit } from './transactions.js';
 
 /** What a commit takes beside the bytes of its changes: rows, index pages, the frames of the WAL. */
 const COMMIT_BYTES = 512 * 1024;
+/**
+ * Bytes that must be free for an ordinary write to be served, at most: the WAL may grow to its limit, and the database
+ * by as much when it is written back. The reserve comes on top.
+ */
+export function writeHeadroom(reserve: Pick<DiskReserve, 'bytes'>): number {
+  return 2 * walBytes(reserve.bytes) + COMMIT_BYTES;
+}
+
 /** With so much room nothing is measured more closely. */
 const PLENTY_BYTES = 256 * 1024 * 1024;
 

@@ -16,10 +16,14 @@ interface ProducerRow {
 /** Events that a topic gave up, as far as producers are concerned. */
 type ProducerTopic = Pick<TopicState, 'id' | 'firstOffset' | 'producersAfter'>;
 
-/** What was appended for a producer: the last event's bytes, and when. */
-export interface Appended {
-  readonly count: number;
+/** A batch of a producer whose `known` first events had been appended before. */
+export interface SentBatch {
+  readonly known: number;
+  /** How many were appended now; 0: `known` is all. */
+  readonly fresh: number;
+  /** Of those that were appended now. */
   readonly firstOffset: number;
+  /** Of the batch. */
   readonly lastEvent: Uint8Array;
   readonly timeMs: number;
 }
@@ -83,19 +87,38 @@ export class ProducerTable {
     return row?.last_sequence === sequence ? row.last_digest?.equals(digestOf(event)) : undefined;
   }
 
-  /** Notes that events after the first `known` of the batch were appended. */
-  advance(topic: TopicState, producer: ProducerBatch, known: number, appended: Appended): void {
+  /**
+   * Whether a batch whose events are all trimmed can only be a retry: it ends before the producer's last event, and no
+   * source begins with it. A producer that is not kept sends every event for the first time or again, nothing else.
+   */
+  isRetry(topic: TopicState, { producerId, firstSequence }: ProducerBatch, count: number): boolean {
+    const row = this.find(topic, producerId);
+    if (!row || firstSequence + count > row.last_sequence) return false;
+    return firstSequence > 1 || row.keep === 0;
+  }
+
+  /** Notes a batch whose known events are the same as before. */
+  advance(topic: TopicState, producer: ProducerBatch, sent: SentBatch): void {
+    if (sent.fresh === 0) return this.confirm(topic, producer, sent);
     const { producerId, keep = false } = producer;
-    const { count, firstOffset, lastEvent, timeMs } = appended;
+    const { known, fresh, firstOffset, lastEvent, timeMs } = sent;
     const firstSequence = producer.firstSequence + known;
     const row = this.find(topic, producerId);
     if (!row) this.deleteRuns.run(topic.id, producerId);
     if (!row || row.last_offset - row.last_sequence !== firstOffset - firstSequence) {
       this.insertRun.run(topic.id, producerId, firstSequence, firstOffset);
     }
-    const [lastSequence, lastOffset] = [firstSequence + count - 1, firstOffset + count - 1];
+    const [lastSequence, lastOffset] = [firstSequence + fresh - 1, firstOffset + fresh - 1];
     const digest = keep ? digestOf(lastEvent) : null;
     this.replace.run(topic.id, producerId, lastSequence, lastOffset, keep ? 1 : 0, timeMs, digest);
+  }
+
+  /** A producer that is to be kept, but was not or has no digest: its last event, sent again, is as good as a new one. */
+  private confirm(topic: TopicState, producer: ProducerBatch, { known, lastEvent, timeMs }: SentBatch): void {
+    const { producerId, firstSequence, keep = false } = producer;
+    const row = this.find(topic, producerId);
+    if (!keep || !row || row.last_digest || firstSequence + known - 1 !== row.last_sequence) return;
+    this.replace.run(topic.id, producerId, row.last_sequence, row.last_offset, 1, timeMs, digestOf(lastEvent));
   }
 
   reused(topic: TopicState, producerId: string): DomainError {

@@ -114,12 +114,15 @@ const MIGRATIONS: readonly Migration[] = [
   );
   `,
   rekeyEmails,
-  // Producers that outlive their events.
+  // Producers that outlive their events. Which of the existing ones have a name that is used again is not known: all
+  // are kept, without a digest, so that none of them appends its events a second time after a trim.
   `
   ALTER TABLE producers ADD COLUMN keep INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE producers ADD COLUMN last_time INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE producers ADD COLUMN last_digest BLOB;
   ALTER TABLE topics ADD COLUMN producers_after INTEGER NOT NULL DEFAULT 0;
+  UPDATE producers SET keep = 1, last_time = unixepoch() * 1000
+    WHERE last_offset >= (SELECT first_offset FROM topics WHERE topics.topic_id = producers.topic_id);
   `,
 ];
 
@@ -155,12 +158,19 @@ function tune(db: Database.Database, reserveBytes: number): Database.Database {
   db.pragma('synchronous = FULL');
   db.pragma('cache_size = -32768');
   db.pragma('journal_size_limit = 67108864');
-  // To write the WAL back takes up to its size, which the reserve must have room for when the disk is full.
-  const walPages = Math.floor(reserveBytes / 2 / PAGE_BYTES);
-  db.pragma(`wal_autocheckpoint = ${Math.min(Math.max(walPages, MIN_WAL_PAGES), MAX_WAL_PAGES)}`);
+  db.pragma(`wal_autocheckpoint = ${walBytes(reserveBytes) / PAGE_BYTES}`);
   // What is trimmed or deleted is overwritten where that costs no further write: personal data ends on the disk too.
   db.pragma('secure_delete = FAST');
   return db;
+}
+
+/**
+ * Bytes that the WAL holds before it is written back, beside one transaction. To write it back takes up to its size,
+ * which the reserve must have room for when the disk is full.
+ */
+export function walBytes(reserveBytes: number): number {
+  const pages = Math.floor(reserveBytes / 2 / PAGE_BYTES);
+  return Math.min(Math.max(pages, MIN_WAL_PAGES), MAX_WAL_PAGES) * PAGE_BYTES;
 }
 
 /** Opens a connection that can only read. */

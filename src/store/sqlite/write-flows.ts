@@ -1,3 +1,4 @@
+import type { RoomWaiter } from './write-room.js';
 import type { Waiting } from './write-queue.js';
 
 /** Work of one flow before the next one has its turn: one event of the default size limit. */
@@ -11,36 +12,51 @@ export interface Flow {
   deficit: number;
   /** Work of its units that are not settled, and of rooms that were set aside for it. */
   held: number;
-  /** How many of it wait for room. */
-  waiters: number;
+  /** Its calls that wait for room, in order. */
+  readonly waiters: Set<RoomWaiter>;
+  /** Bytes that those hold. */
+  roomlessBytes: number;
+  /** The level of waiting flows that it stands in (write-room.ts), if any. */
+  level: Set<Flow> | undefined;
 }
 
 /**
  * Picks units of many flows in turns, by the work that they are (deficit round robin). A flow that begins to have some
- * goes before those that had some before, for one turn, so that who writes little hardly waits for who writes much.
+ * is fresh for one turn: turns of fresh flows alternate with turns of old ones, so that a caller that writes little
+ * hardly waits for callers that write much, and callers that are always fresh cannot starve the others.
  */
 export function createFlows() {
   const known = new Map<unknown, Flow>();
   const fresh = new Set<Flow>();
   const old = new Set<Flow>();
+  let wasFreshTurn = false;
 
   /** Whose turn it is. */
   function current(): Flow | undefined {
-    const [flow] = fresh.size > 0 ? fresh : old;
+    const isFreshTurn = fresh.size > 0 && (old.size === 0 || !wasFreshTurn);
+    const [flow] = isFreshTurn ? fresh : old;
     return flow;
   }
 
   function endTurn(flow: Flow): void {
-    fresh.delete(flow);
+    wasFreshTurn = fresh.delete(flow);
     old.delete(flow);
+    const hasMore = flow.units.length > 0;
+    flow.deficit = QUANTUM + (hasMore ? flow.deficit : 0);
     // One without units stays for a turn: it must not become fresh again by pausing.
-    if (flow.units.length > 0 || flow.deficit > 0) old.add(flow);
-    flow.deficit = flow.units.length > 0 ? flow.deficit + QUANTUM : 0;
+    if (hasMore || wasFreshTurn) old.add(flow);
+    else forgetIfIdle(flow);
+  }
+
+  /** Forgets a flow that holds nothing and waits for no turn. */
+  function forgetIfIdle(flow: Flow): void {
+    if (flow.held > 0 || flow.waiters.size > 0 || fresh.has(flow) || old.has(flow)) return;
+    if (known.get(flow.key) === flow) known.delete(flow.key);
   }
 
   return {
     of(key: unknown): Flow {
-      const flow = known.get(key) ?? { key, units: [], deficit: 0, held: 0, waiters: 0 };
+      const flow = known.get(key) ?? createFlow(key);
       known.set(key, flow);
       return flow;
     },
@@ -72,8 +88,14 @@ export function createFlows() {
     remove(which: (unit: Waiting) => boolean): Waiting[] {
       const removed: Waiting[] = [];
       for (const flow of [...fresh, ...old]) {
-        for (const unit of flow.units) if (which(unit)) removed.push(unit);
+        const picked = flow.units.filter(which);
+        if (picked.length === 0) continue;
+        removed.push(...picked);
         flow.units = flow.units.filter((unit) => !which(unit));
+        // No turn may follow that would let it go.
+        if (flow.units.length > 0) continue;
+        fresh.delete(flow);
+        old.delete(flow);
       }
       return removed;
     },
@@ -83,9 +105,15 @@ export function createFlows() {
       return [...fresh, ...old].reduce((first, { units }) => Math.min(first, units[0]?.number ?? Infinity), Infinity);
     },
 
-    /** Forgets a flow that holds nothing. */
-    forgetIfIdle(flow: Flow): void {
-      if (flow.held <= 0 && flow.waiters === 0 && flow.units.length === 0) known.delete(flow.key);
+    forgetIfIdle,
+
+    /** How many flows are known. */
+    get size(): number {
+      return known.size;
     },
   };
+}
+
+export function createFlow(key: unknown): Flow {
+  return { key, units: [], deficit: 0, held: 0, waiters: new Set(), roomlessBytes: 0, level: undefined };
 }

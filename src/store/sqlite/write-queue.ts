@@ -1,4 +1,3 @@
-import { execute } from 'abort-controller-x';
 import { type DomainError, fromPlainError } from '../../domain/errors.js';
 import type { Change, ResultOf, Room, RoomOptions, WriteOptions } from '../store.js';
 import { chainBroken } from './chains.js';
@@ -6,18 +5,11 @@ import { changeWork, ownBytes } from './owned-change.js';
 import { outcomeUnknown, overloaded } from './sqlite-errors.js';
 import type { Outcome, Unit } from './transactions.js';
 import { createFlows, type Flow } from './write-flows.js';
+import { createRooms } from './write-room.js';
 
 /** A transaction takes what waits, up to these, or one larger unit. Work: see `changeWork`; 8 MiB take about 60 ms. */
 const MAX_UNITS = 1024;
 const MAX_WORK = 8 * 1024 * 1024;
-/** Work that may wait for the disk in rooms that were set aside. */
-const MAX_ROOM_WORK = 32 * 1024 * 1024;
-/** Work that may wait without; beyond it such writes are refused. */
-const MAX_WAITING_WORK = 32 * 1024 * 1024;
-/** What one caller may have of either, so that others find some left; one larger unit is let in when it is alone. */
-const MAX_FLOW_WORK = 16 * 1024 * 1024;
-/** What those hold who wait for room; beyond it they are refused too, or a disk that hangs would fill the memory. */
-const MAX_ROOMLESS_BYTES = 64 * 1024 * 1024;
 
 export interface Waiting {
   readonly unit: Unit;
@@ -32,28 +24,19 @@ export interface Waiting {
   reject(error: unknown): void;
 }
 
-interface RoomWaiter {
-  readonly flow: Flow;
-  readonly work: number;
-  grant(): void;
-}
-
 /**
  * Units that wait for the writer, bounded by estimated work from their arrival to their settlement. Callers (flows) have
  * turns; the units of one are first come, first served. Units without a flow are one flow of their own.
  */
 export function createWriteQueue() {
   const flows = createFlows();
+  const rooms = createRooms();
   const chainIds = new WeakMap<object, number>();
   const broken = new WeakSet<object>();
-  const roomWaiters = new Set<RoomWaiter>();
   /** Units without changes: they are sent when all units before them are. */
   let barriers: Waiting[] = [];
   let count = 0;
   let lastNumber = 0;
-  let roomWork = 0;
-  let waitingWork = 0;
-  let roomlessBytes = 0;
   let nextChainId = 1;
 
   function add(
@@ -61,13 +44,13 @@ export function createWriteQueue() {
     { chain, room, flow: key }: WriteOptions,
   ): Promise<readonly ResultOf<Change>[]> {
     const flow = flows.of(key);
-    if (room) release(flow, room.work, true);
+    if (room) rooms.release(flow, room.work, true);
     if (chain && broken.has(chain)) return refuse(flow, chainBroken(), chain);
-    if (!room && !fitsWithout(flow)) return refuse(flow, overloaded(), chain);
+    if (!room && !rooms.fitsWithout(flow)) return refuse(flow, overloaded(), chain);
     const changes = from.map(ownBytes);
     const work = changes.reduce((sum, change) => sum + changeWork(change), 0);
-    hold(flow, work, room !== undefined);
-    grantRoom();
+    rooms.hold(flow, work, room !== undefined);
+    rooms.grant();
     return new Promise((resolve, reject) => {
       const unit = { changes, chain: chain && chainId(chain) };
       const one = { unit, number: ++lastNumber, flow, chain, work, hasRoom: room !== undefined, resolve, reject };
@@ -78,7 +61,7 @@ export function createWriteQueue() {
   }
 
   function refuse(flow: Flow, error: DomainError, chain: object | undefined): Promise<never> {
-    grantRoom();
+    rooms.grant();
     flows.forgetIfIdle(flow);
     return Promise.reject(refusal(error, chain));
   }
@@ -129,7 +112,7 @@ export function createWriteQueue() {
       }
     }
     if (hasBroken) rejectAll(chainBroken(), ({ chain }) => chain !== undefined && broken.has(chain));
-    else grantRoom();
+    else rooms.grant();
   }
 
   function rejectAll(error: DomainError, which: (one: Waiting) => boolean = () => true): void {
@@ -140,84 +123,26 @@ export function createWriteQueue() {
       drop(one);
       one.reject(error);
     }
-    grantRoom();
+    rooms.grant();
   }
 
   function drop({ flow, work, hasRoom }: Waiting): void {
-    release(flow, work, hasRoom);
+    rooms.release(flow, work, hasRoom);
     flows.forgetIfIdle(flow);
   }
 
-  function hold(flow: Flow, work: number, hasRoom: boolean): void {
-    flow.held += work;
-    if (hasRoom) roomWork += work;
-    else waitingWork += work;
-  }
-
-  function release(flow: Flow, work: number, hasRoom: boolean): void {
-    hold(flow, -work, hasRoom);
-  }
-
-  function fitsWithout(flow: Flow): boolean {
-    return waitingWork <= MAX_WAITING_WORK && (flow.key === undefined || flow.held <= MAX_FLOW_WORK);
-  }
-
-  function fits(flow: Flow, work: number): boolean {
-    const isWithinShare = flow.key === undefined || flow.held === 0 || flow.held + work <= MAX_FLOW_WORK;
-    return isWithinShare && (roomWork === 0 || roomWork + work <= MAX_ROOM_WORK);
-  }
-
-  /** Sets room aside, after those of the same flow who asked before. Throws `exhausted` if too many did. */
+  /** Sets room aside, after the calls of the same flow that asked before. Errors: `exhausted` OVERLOADED. */
   async function room(bytes: number, signal: AbortSignal, options: RoomOptions = {}): Promise<Room> {
     const { events = 1, flow: key } = options;
     const flow = flows.of(key);
     const work = changeWork({ events, bytes });
-    if (roomWaiters.size === 0 && fits(flow, work)) hold(flow, work, true);
-    else if (roomlessBytes + bytes > MAX_ROOMLESS_BYTES) throw overloaded();
-    else await waitForRoom(flow, { bytes, work }, signal);
-    return { work };
-  }
-
-  /** Gives room to those who hold the least, of each flow to the one who asked first. */
-  function grantRoom(): void {
-    while (roomWaiters.size > 0) {
-      const firsts = new Map<Flow, RoomWaiter>();
-      for (const waiter of roomWaiters) if (!firsts.has(waiter.flow)) firsts.set(waiter.flow, waiter);
-      const [next] = [...firsts.values()].sort((a, b) => a.flow.held - b.flow.held);
-      if (!next || !fits(next.flow, next.work)) return;
-      next.grant();
+    try {
+      await rooms.reserve(flow, work, bytes, signal);
+      return { work };
+    } catch (error) {
+      flows.forgetIfIdle(flow);
+      throw error;
     }
-  }
-
-  function waitForRoom(
-    flow: Flow,
-    { bytes, work }: { bytes: number; work: number },
-    signal: AbortSignal,
-  ): Promise<void> {
-    return execute<void>(signal, (resolve) => {
-      const leave = () => {
-        if (!roomWaiters.delete(waiter)) return;
-        roomlessBytes -= bytes;
-        flow.waiters--;
-      };
-      const waiter = {
-        flow,
-        work,
-        grant() {
-          leave();
-          hold(flow, work, true);
-          resolve();
-        },
-      };
-      roomWaiters.add(waiter);
-      roomlessBytes += bytes;
-      flow.waiters++;
-      grantRoom();
-      return () => {
-        leave();
-        flows.forgetIfIdle(flow);
-      };
-    });
   }
 
   return {
@@ -228,6 +153,10 @@ export function createWriteQueue() {
     room,
     get isEmpty() {
       return count === 0;
+    },
+    /** Callers that have something in the queue, or had until now. */
+    get flowCount() {
+      return flows.size;
     },
   };
 }
