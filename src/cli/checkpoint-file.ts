@@ -1,7 +1,7 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { parseCheckpoint } from '../client/follow/checkpoint.js';
 import type { CheckpointStore } from '../client/index.js';
-import { CliError, exitCodes, usageError } from './cli-error.js';
+import { CliError, exitCodes, messageOf, usageError } from './cli-error.js';
 
 export interface CheckpointFile extends CheckpointStore {
   /** Why the last save failed, if it did, in words for the user. */
@@ -50,8 +50,4 @@ async function load(file: string): Promise<string | undefined> {
     throw usageError(`${file} is not a checkpoint of "leat tail"; name another file, or remove it to begin anew`);
   }
   return checkpoint;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String((error as { message?: unknown }).message ?? error);
 }

@@ -24,6 +24,12 @@ export class CliError extends Error {
   }
 }
 
+/** The text of whatever was thrown. Errors of Node's own are no `Error` of ours in every environment. */
+export function messageOf(error: unknown): string {
+  const { message } = Object(error) as { readonly message?: unknown };
+  return typeof message === 'string' ? message : String(error);
+}
+
 /** Wrong flags, arguments or input: nothing was sent because of them. */
 export function usageError(message: string): CliError {
   return new CliError(message, exitCodes.usage);

@@ -3,7 +3,7 @@ import type { Event } from '../../gen/leat/v1/event.js';
 import type { DeepPartial } from '../../gen/leat/v1/event_service.js';
 import { isJsonContentType } from './cloud-event.js';
 import { rawMember } from './raw-member.js';
-import { usageError } from './cli-error.js';
+import { messageOf, usageError } from './cli-error.js';
 
 /** What `leat tail --json` says about the record, not about the event: the service says it anew. */
 const ofTheRecord = new Set(['specversion', 'leattopic', 'leatoffset', 'leatcommittime', 'leatauthor']);
@@ -40,7 +40,7 @@ function parseObject(line: string): Members {
   try {
     value = JSON.parse(line);
   } catch (error) {
-    throw usageError(`not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw usageError(`not JSON: ${messageOf(error)}`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw usageError('not a JSON object');
   return value as Members;

@@ -1,6 +1,6 @@
 import { Status } from 'nice-grpc';
 import { readCallFailure, type CallFailure } from './call-failure.js';
-import { CliError, exitCodes } from './cli-error.js';
+import { CliError, exitCodes, messageOf } from './cli-error.js';
 import { escapeText } from './escape-text.js';
 
 /** What the user is told about a failure, and what the process exits with. */
@@ -18,7 +18,7 @@ export function presentError(error: unknown, address: string): Presentation {
     return present(error.message, error.exitCode, error.notes);
   }
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return present(code === undefined ? `unexpected: ${message}` : message, exitCodes.failed);
 }
 

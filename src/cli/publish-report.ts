@@ -1,6 +1,6 @@
 import { isAbortError } from 'abort-controller-x';
 import { readCallFailure, type CallFailure } from './call-failure.js';
-import { CliError, exitCodes } from './cli-error.js';
+import { CliError, exitCodes, messageOf } from './cli-error.js';
 import { describeCallError, describeViolations, exitCodeFor } from './present-error.js';
 import type { PublishTotals } from './publish-batches.js';
 
@@ -15,7 +15,7 @@ export function explain(error: unknown, totals: PublishTotals, address: string):
   if (isAbortError(error)) return new CliError('interrupted', exitCodes.interrupted, notes);
   const code = (error as NodeJS.ErrnoException).code;
   if (error instanceof CliError) return new CliError(error.message, error.exitCode, [...error.notes, ...notes]);
-  if (error instanceof Error && code !== undefined) return new CliError(error.message, exitCodes.usage, notes);
+  if (code !== undefined) return new CliError(messageOf(error), exitCodes.usage, notes);
   return error instanceof Error ? error : new Error(String(error));
 }
 

@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import type { UploadSource } from '../client/index.js';
 import { trueStats } from '../client/upload/true-size.js';
-import { usageError } from './cli-error.js';
+import { messageOf, usageError } from './cli-error.js';
 import { mediaTypeOf } from './media-type.js';
 import { openInput } from './open-input.js';
 import type { Terminal } from './session.js';
@@ -51,7 +51,7 @@ async function look(file: string): Promise<BigIntStats> {
     if (stats.isSocket()) throw new Error('it is a socket');
     if (!stats.isDirectory()) return stats;
   } catch (error) {
-    throw usageError(`cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
+    throw usageError(`cannot read ${file}: ${messageOf(error)}`);
   }
   throw usageError(`${file} is a directory; give files, or pack it: tar -c ${file} | leat upload - --name ${file}.tar`);
 }
@@ -62,7 +62,7 @@ async function statsOfContent(file: string, before: BigIntStats): Promise<BigInt
     const handle = await open(file);
     return await trueStats(handle, before).finally(() => handle.close());
   } catch (error) {
-    throw usageError(`cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
+    throw usageError(`cannot read ${file}: ${messageOf(error)}`);
   }
 }
 

@@ -3,8 +3,10 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Readable, Writable } from 'node:stream';
+import { PassThrough, type Readable, type Writable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { runCli } from '../../src/cli/run-cli.js';
 import { killAfterTest } from '../support/leftovers.js';
 import { watchText } from '../support/watched-text.js';
 
@@ -59,14 +61,35 @@ function spawnLeat(args: readonly string[], options: StartOptions = {}): LeatPro
   };
 }
 
-/** Runs one command to its end. `input` is all of its standard input. */
+/**
+ * Runs one command to its end; `input` is all of its standard input. It runs in the test's own process, through the same
+ * function as `leat` itself: a process takes half a second, and there are many hundreds. `serve`, other programs and
+ * commands with an environment of their own get a process.
+ */
 export async function runLeat(
   args: readonly string[],
   options: StartOptions & { readonly input?: string | Uint8Array } = {},
 ): Promise<Ended> {
+  if (options.env === undefined && options.program === undefined && !args.includes('serve')) {
+    return runHere(args, options.input ?? '');
+  }
   const { child, ended } = startLeat(args, options);
   child.stdin.end(options.input ?? '');
   return ended;
+}
+
+async function runHere(args: readonly string[], input: string | Uint8Array): Promise<Ended> {
+  // As for a process: the developer's own environment must not reach the tests.
+  for (const name of ['LEAT_ADDRESS', 'LEAT_USER']) delete process.env[name];
+  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
+  stdin.end(input);
+  const texts = Promise.all([text(stdout), text(stderr)]);
+  const interrupt = { signal: new AbortController().signal, release: () => undefined };
+  const code = await runCli(args, { stdin, stdout, stderr }, interrupt);
+  stdout.end();
+  stderr.end();
+  const [out, err] = await texts;
+  return { code, stdout: out, stderr: err };
 }
 
 export interface TestService {

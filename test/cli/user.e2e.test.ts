@@ -37,7 +37,7 @@ describe('leat user', () => {
   });
 
   it('lists users as a table and as JSON, and their changes can be followed', async () => {
-    const tail = startLeat(['tail', 'sys/users', '--from', 'now', '--follow', '--json', '--address', service.address]);
+    const tail = startLeat(['tail', 'sys/users', '--follow', '--json', '--address', service.address]);
     await leat('user', 'create', 'Grace \u001b[31mHopper', '--id', 'grace');
     await leat('user', 'create', 'Linus', '--id', 'linus');
     const { stdout } = await leat('user', 'list');
