@@ -94,13 +94,29 @@ function guardSession(session: ClientHttp2Session, mayRetire: () => boolean) {
 
   function release(): void {
     for (const [stream, send] of held) {
-      if (count.value >= HOLD_AT) return;
-      held.delete(stream);
-      count.add();
-      send();
+      if (stream.closed) drop(stream);
+      else if (count.value < HOLD_AT) sendHeld(stream, send);
     }
+    if (held.size > 0) return;
     clearInterval(timer);
     timer = undefined;
+  }
+
+  /**
+   * The server has ended the stream meanwhile, so no reset can be sent. Node waits for `end` before it destroys such a
+   * stream, and a paused stream that holds data never emits it.
+   */
+  function drop(stream: ClientHttp2Stream): void {
+    held.delete(stream);
+    stream.destroy();
+  }
+
+  function sendHeld(stream: ClientHttp2Stream, send: () => void): void {
+    held.delete(stream);
+    count.add();
+    send();
+    // For a reset with NO_ERROR Node waits for `end` too; grpc-js ignores data that arrives after a call's status.
+    stream.resume();
   }
 
   /** A session that takes no new calls and has only streams that were left needs no resets. */

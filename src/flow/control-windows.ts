@@ -42,6 +42,12 @@ const MIN_STREAM_BYTES = 16 * 1024;
 /** Windows grow again only when there is room for some more calls: a few that come and go change nothing. */
 const HYSTERESIS = 1.25;
 
+/**
+ * SETTINGS frames of a session without an acknowledgement. Node closes a session at the eleventh; one more is its own,
+ * from the beginning.
+ */
+const MAX_UNACKNOWLEDGED = 4;
+
 /** A session is looked at closely (by a ping) only after it received this part of its window since the last look. */
 const BUSY = 1 / 4;
 
@@ -53,6 +59,8 @@ interface Controlled {
   /** Calls whose clients may still send, and the window that each has. */
   streams: number;
   streamBytes: number;
+  /** SETTINGS frames that the peer has not acknowledged. */
+  unacknowledged: number;
 }
 
 /**
@@ -118,14 +126,18 @@ export function createWindowControl(options: WindowControlOptions): WindowContro
     const part = Math.min(partOf(MAX_SESSION_BYTES, one.streams), processPart);
     const streamBytes = Math.min(Math.max(part, MIN_STREAM_BYTES), size.bytes);
     if (streamBytes === one.streamBytes || session.destroyed || session.closed) return;
+    // The next look tries again.
+    if (one.unacknowledged >= MAX_UNACKNOWLEDGED) return;
     one.streamBytes = streamBytes;
-    session.settings({ initialWindowSize: streamBytes });
+    one.unacknowledged++;
+    session.settings({ initialWindowSize: streamBytes }, () => one.unacknowledged--);
   }
 
-  /** Windows of other sessions become smaller at once, and larger again at the next look. */
+  /** Windows become smaller at once, and larger again at the next look: calls may come and go around a power of two. */
   function count(one: Controlled, change: 1 | -1): void {
     one.streams += change;
     streams += change;
+    if (change < 0) return;
     const part = partOf(MAX_PROCESS_BYTES, streams);
     if (part >= processPart) return share(one);
     processPart = part;
@@ -146,7 +158,7 @@ export function createWindowControl(options: WindowControlOptions): WindowContro
   return {
     add(session, streamBytes = options.minBytes) {
       const size = createWindowSize(options);
-      const one = { session, size, seenBytes: 0, isMeasuring: false, streams: 0, streamBytes };
+      const one = { session, size, seenBytes: 0, isMeasuring: false, streams: 0, streamBytes, unacknowledged: 0 };
       sessions.set(session, one);
       share(one);
       session.once('close', () => remove(one));

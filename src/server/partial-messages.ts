@@ -68,7 +68,7 @@ export function createPartialMessages(limits: PartialMessageLimits): PartialMess
     part.bytes = bytes;
     part.received = received;
     // Held up by its own handler: not the client's fault, and no more than one frame.
-    if (bytes === 0 || !isReading) running.delete(part);
+    if (bytes === 0 || !isReading) leave(part);
     else if (!running.has(part) || received >= part.movedBytes + STEP_BYTES) moved(part);
     if (running.has(part)) makeRoom(part);
     letGoOn();
@@ -122,6 +122,12 @@ export function createPartialMessages(limits: PartialMessageLimits): PartialMess
     timer = undefined;
   }
 
+  /** Its client has nothing to do: the call cannot be in the way of others, and needs no room. */
+  function leave(part: Part): void {
+    running.delete(part);
+    leaveWaiting(part);
+  }
+
   function leaveWaiting(part: Part): void {
     if (waiting.delete(part)) waitingBytes -= part.bytes;
   }
@@ -148,8 +154,7 @@ export function createPartialMessages(limits: PartialMessageLimits): PartialMess
     if (part.isOver) return;
     part.isOver = true;
     total -= part.bytes;
-    running.delete(part);
-    leaveWaiting(part);
+    leave(part);
     letGoOn();
   }
 

@@ -16,6 +16,8 @@ interface ReceivingCall {
   readonly incomingEncoding: string;
   readonly maxReceiveMessageSize: number;
   readonly callEventTracker: { addMessageReceived(): void } | null;
+  /** Written by the `handleEndEvent` that is replaced here; `releaseStream` reads it. */
+  receivedHalfClose: boolean;
   checkCancelled(): boolean;
   sendStatus(status: { readonly code: Status; readonly details: string }): void;
   handleDataFrame(data: Buffer): void;
@@ -96,6 +98,7 @@ export class RequestReceiver {
 
   private end(): void {
     this.isEnded = true;
+    this.call.receivedHalfClose = true;
     if (this.advance()) this.deliver();
   }
 
@@ -137,9 +140,12 @@ export class RequestReceiver {
     if (!this.isReading) this.reader.compact();
   }
 
-  /** What waits for its budget is charged there; what is held up by us does not change. */
+  /**
+   * What waits for its budget is charged there. While the stream is held nothing changes, except that its end can still
+   * come: Node emits `end` for a paused stream that has no data left.
+   */
   private report(): void {
-    if (this.isHeld) return;
+    if (this.isHeld && !this.isEnded) return;
     const waits = this.ready !== undefined && !this.isInflating && !this.isDeliverable;
     const ready = waits ? (this.ready?.bytes.byteLength ?? 0) : 0;
     this.options.holds(this.reader.heldBytes + ready, this.isReading, this.reader.receivedBytes + ready);

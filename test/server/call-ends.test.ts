@@ -1,7 +1,9 @@
 import { once } from 'node:events';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import type { ClientHttp2Stream, Http2Stream } from 'node:http2';
 import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
 import { EchoDefinition, echoService } from '../support/echo-service.js';
+import { FRAME_RST_STREAM, startFrameProxy } from '../support/frame-proxy.js';
 import { connectRaw, frame } from '../support/raw-http2.js';
 import { startTestServer, type TestServer } from '../support/test-server.js';
 import { until } from '../support/until.js';
@@ -104,5 +106,59 @@ describe('the metrics of calls', () => {
     await test.idle();
     expect(await count()).toBe(before + 1);
     client.close();
+  });
+});
+
+const isOfServer = (stream: object | undefined) => stream !== undefined && 'pushStream' in stream;
+
+/** Watches `close` of the streams of servers; returns what gives the codes so far, and ends that. */
+function resetsAskedFor(stream: ClientHttp2Stream): () => (number | undefined)[] {
+  const shared = Object.getPrototypeOf(Object.getPrototypeOf(stream)) as Http2Stream;
+  const spy = jest.spyOn(shared, 'close');
+  return () => {
+    const codes = spy.mock.calls.filter((_call, index) => isOfServer(spy.mock.contexts[index]));
+    spy.mockRestore();
+    return codes.map(([code]) => code);
+  };
+}
+
+describe('a stream with a complete response', () => {
+  const withEarlyEnd = echoService({
+    async *chat(requests) {
+      for await (const request of requests) {
+        yield request;
+        return;
+      }
+    },
+  });
+
+  /** Codes of the resets that the server asked Node for, and of the RST_STREAM frames that it sent. */
+  async function resetsOf(path: string, isHalfClosed: boolean) {
+    await using own = await startTestServer([withEarlyEnd]);
+    const resets: number[] = [];
+    await using proxy = await startFrameProxy(own.grpcPort, {
+      toClient({ type, payload }, forward) {
+        if (type === FRAME_RST_STREAM) resets.push(payload.readUInt32BE());
+        forward();
+      },
+    });
+    await using connection = await connectRaw(proxy.port);
+    const call = connection.call(path);
+    const asked = resetsAskedFor(call.stream);
+    if (isHalfClosed) call.stream.end(message);
+    else call.stream.write(message);
+    expect(await call.ended).toMatchObject({ status: status.OK, reset: 0 });
+    await own.idle();
+    // What the server sends for the call comes before the second answer.
+    for (let pings = 0; pings < 2; pings++) await new Promise((resolve) => connection.session.ping(resolve));
+    return { asked: asked(), sent: resets };
+  }
+
+  it.each(kinds)('is not reset when the client of %s half-closed', async (path) => {
+    expect(await resetsOf(path, true)).toEqual({ asked: [], sent: [] });
+  });
+
+  it('is reset with NO_ERROR when the client has not half-closed', async () => {
+    expect(await resetsOf('/leat.test.Echo/Chat', false)).toEqual({ asked: [0], sent: [0] });
   });
 });

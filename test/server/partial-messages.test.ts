@@ -5,6 +5,7 @@ import { Event } from '../../gen/leat/v1/event.js';
 import { echoService } from '../support/echo-service.js';
 import { connectRaw, frame, type RawCall, type RawConnection } from '../support/raw-http2.js';
 import { startTestServer, type TestServer } from '../support/test-server.js';
+import { until } from '../support/until.js';
 
 const BUDGET_BYTES = 256 * 1024;
 const message = frame(
@@ -59,6 +60,63 @@ describe('messages that came in part', () => {
   });
 });
 
+/** The process budget alone does not hold it, so that whoever comes next waits. */
+const large = frame(
+  Event.encode(Event.fromPartial({ payload: { $case: 'data', value: Buffer.alloc(300_000) } })).finish(),
+);
+const small = frame(
+  Event.encode(Event.fromPartial({ payload: { $case: 'data', value: Buffer.alloc(8_000) } })).finish(),
+);
+
+describe.each(['Unary', 'Download'])('a complete message of %s that waits for room', (method) => {
+  it('is processed when its stream ends, and is not refused or counted afterwards', async () => {
+    let open: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    let commits = 0;
+    const commit = async () => {
+      commits++;
+      await gate;
+      return { id: 'committed' };
+    };
+    await using own = await startTestServer(
+      [
+        echoService({
+          unary: commit,
+          async *download() {
+            yield await commit();
+          },
+        }),
+      ],
+      { 'partial-message-budget': BUDGET_BYTES },
+    );
+    await using connection = await connectRaw(own.grpcPort);
+    const start = async (path: string, bytes: Uint8Array) => {
+      const call = connection.call(`/leat.test.Echo/${path}`);
+      await new Promise((resolve) => call.stream.write(bytes, resolve));
+      await new Promise((resolve) => connection.session.ping(resolve));
+      return call;
+    };
+
+    const first = await start('Upload', large.subarray(0, 290_000));
+    const held = await start(method, small);
+    held.stream.end();
+    await until(() => commits === 1);
+    first.stream.end(large.subarray(290_000));
+    await expect(first.ended).resolves.toMatchObject({ status: Status.OK });
+
+    // Nobody is at work but the next calls: each has the room to itself, and no other is ended for it.
+    for (let round = 0; round < 2; round++) {
+      const next = await start('Upload', large.subarray(0, 290_000));
+      next.stream.end(large.subarray(290_000));
+      await expect(next.ended).resolves.toMatchObject({ status: Status.OK });
+    }
+    open();
+    await expect(held.ended).resolves.toMatchObject({ status: Status.OK, reason: '', reset: 0 });
+    expect(commits).toBe(1);
+    await own.idle();
+  });
+});
+
 const KIB = 1024;
 
 /** Calls as the transport sees them: what each was told, and a client that sends while it may. */
@@ -77,6 +135,15 @@ function crowd(limits: PartialMessageLimits) {
 }
 
 describe('the room for messages that came in part', () => {
+  it('is not needed any more by a waiting call that has its message', () => {
+    const add = crowd({ maxBytes: 100 * KIB });
+    const [first, second] = [add(90 * KIB), add(20 * KIB)];
+    second.holds(0, false);
+    first.holds(0, false);
+    expect([first.told, second.told]).toEqual([[], ['pause']]);
+    expect([add(50 * KIB), add(50 * KIB)].map(({ told }) => told)).toEqual([[], []]);
+  });
+
   it('is enough for those who fit', () => {
     const add = crowd({ maxBytes: 100 * KIB });
     const calls = [add(50 * KIB), add(50 * KIB)];

@@ -4,6 +4,7 @@ import type { ClientHttp2Session, Settings } from 'node:http2';
 import { startDelayProxy } from '../support/delay-proxy.js';
 import { echoService } from '../support/echo-service.js';
 import { connectRaw, frame } from '../support/raw-http2.js';
+import { FLAG_ACK, FRAME_SETTINGS, startFrameProxy } from '../support/frame-proxy.js';
 import { startTestServer } from '../support/test-server.js';
 
 const KiB = 1024;
@@ -70,5 +71,36 @@ describe('many calls on one connection', () => {
     // They stay open and cannot send any more.
     for (const { stream } of calls) stream.end();
     expect(await windowOf(other.session, (bytes) => bytes >= 1024 * KiB)).toBe(1024 * KiB);
+  });
+});
+
+describe('a client that acknowledges settings late', () => {
+  it('keeps its connection while calls come and go around a power of two, and gets large windows again', async () => {
+    await using test = await startTestServer([echoService()]);
+    let isDelaying = false;
+    const delayed: (() => void)[] = [];
+    await using proxy = await startFrameProxy(test.grpcPort, {
+      toServer({ type, flags }, forward) {
+        if (isDelaying && type === FRAME_SETTINGS && flags === FLAG_ACK) delayed.push(forward);
+        else forward();
+      },
+    });
+    await using connection = await connectRaw(proxy.port);
+    const { session } = connection;
+    expect(await windowOf(session, (bytes) => bytes >= 1024 * KiB)).toBe(1024 * KiB);
+    isDelaying = true;
+    const open = Array.from({ length: 16 }, () => connection.call('/leat.test.Echo/Upload'));
+    for (let calls = 0; calls < 20; calls++) {
+      const call = connection.call('/leat.test.Echo/Upload');
+      call.stream.end(frame(Buffer.alloc(0)));
+      expect(await call.ended).toMatchObject({ status: 0, reset: 0 });
+    }
+    for (const { stream } of open) stream.end(frame(Buffer.alloc(0)));
+    const ends = await Promise.all(open.map(({ ended }) => ended));
+    expect(new Set(ends.map(({ status, reset }) => `${status} ${reset}`))).toEqual(new Set(['0 0']));
+    expect(session.destroyed).toBe(false);
+    isDelaying = false;
+    for (const forward of delayed) forward();
+    expect(await windowOf(session, (bytes) => bytes >= 1024 * KiB)).toBe(1024 * KiB);
   });
 });
