@@ -71,6 +71,7 @@ export function openChannel(settings: ChannelSettings, env: Environment = proces
       : new WireChannel(formatHostPort(proxy), tunnelThrough(proxy, server, credentials), options);
   const resets = createResetGuard();
   watchSessions(channel, (session) => {
+    channel.add(session);
     resets.add(session);
     windows.control.add(session);
     keepAfterGoaway(session);

@@ -1,4 +1,6 @@
+import type { ClientHttp2Session } from 'node:http2';
 import { Channel, Status, type ClientMiddleware } from 'nice-grpc';
+import { boundClose } from '../flow/bounded-close.js';
 import { CLIENT_CLOSED, clientReasons, LeatError } from './leat-error.js';
 import type { ReadGate } from './read-gate.js';
 import { cancelForSure } from './sure-cancel.js';
@@ -22,6 +24,8 @@ export class WireChannel extends Channel {
   private next: WireOptions = {};
   private closed = false;
   private readonly calls = new Set<Call>();
+  /** For each connection, the function that closes it even if the service does not read. */
+  private readonly closeSoon = new Set<() => void>();
 
   override createCall(...[method, deadline, ...rest]: Parameters<Channel['createCall']>): Call {
     if (this.closed) throw clientClosed();
@@ -30,11 +34,23 @@ export class WireChannel extends Channel {
     return this.next.gate === undefined ? call : gated(call, this.next.gate);
   }
 
-  /** Ends all calls with CLIENT_CLOSED. Repeating it is harmless. */
+  /** A connection was made. */
+  add(session: ClientHttp2Session): void {
+    const closeSoon = boundClose(session);
+    if (this.closed) return closeSoon();
+    this.closeSoon.add(closeSoon);
+    session.once('close', () => this.closeSoon.delete(closeSoon));
+  }
+
+  /**
+   * Ends all calls with CLIENT_CLOSED, and the connections: those of a service that reads as soon as it has been sent
+   * what is left, others after a second. Repeating it is harmless.
+   */
   override close(): void {
     this.closed = true;
     for (const call of [...this.calls]) call.cancelWithStatus(Status.CANCELLED, CLIENT_CLOSED);
     super.close();
+    for (const closeSoon of this.closeSoon) closeSoon();
   }
 
   private track(call: Call): void {

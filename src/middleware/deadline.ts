@@ -49,6 +49,7 @@ export function createTimeLimit(maxMs: number): TimeLimit {
   }
 
   function arm(ms: number): void {
+    clearTimeout(timer);
     timer = setTimeout(look, timerMs(ms)).unref();
   }
 

@@ -60,7 +60,7 @@ export function createCallInterceptor(deps: CallInterceptorDeps): ServerIntercep
     if (unary) return new UnaryCall(unary, call, bound, deps);
     const direct = directMethods.get(path);
     if (direct) return new StreamCall(direct, call, bound, deps);
-    return new ObservedCall(call, listenerOf(call, bound, deps), responseStream);
+    return new ObservedCall(call, listenerOf(call, bound, deps), responseStream, deps.timeLimit);
   };
 }
 
@@ -70,6 +70,7 @@ class ObservedCall extends ServerInterceptingCall {
     private readonly call: Refusable,
     listener: ServerListener,
     private readonly responseStream: boolean,
+    private readonly timeLimit: TimeLimit,
   ) {
     super(call.nextCall, { start: (next) => next(listener) });
   }
@@ -83,11 +84,19 @@ class ObservedCall extends ServerInterceptingCall {
     // grpc-js has answered by itself: what comes now would be written after the end, and break the stream.
     const { record } = this.call;
     if (record.status !== undefined) return;
+    if (!this.responseStream) this.limitAnswer();
     super.sendMessage(message, () => {
       record.messagesOut++;
       if (this.responseStream) record.outbox.written();
       callback();
     });
+  }
+
+  /** The call has its one answer: a client that does not read it in the time of a unary call is left. */
+  private limitAnswer(): void {
+    const { nextCall, record } = this.call;
+    record.onAbort = () => resetStream(nextCall);
+    this.timeLimit.add(record);
   }
 }
 
@@ -130,6 +139,7 @@ function listenerOf(call: Refusable, bound: BoundCall, deps: CallInterceptorDeps
     .withOnCancel(() => {
       sent();
       bound.over();
+      deps.timeLimit.delete(record);
       deps.records.closed(record);
     })
     .build();

@@ -4,8 +4,8 @@ import type { Connection } from './connection.js';
 import type { CloseReason } from './connection.js';
 import type { ConnectionObserver } from './connections.js';
 
-/** Reasons that are part of normal operation; they are counted, and not logged. */
-const quiet: ReadonlySet<CloseReason> = new Set(['client', 'lost', 'idle', 'max-age', 'shutdown']);
+/** Reasons that are part of normal operation, or have a log line of their own; they are counted, and not logged. */
+const quiet: ReadonlySet<CloseReason> = new Set(['client', 'lost', 'idle', 'max-age', 'receive-budget', 'shutdown']);
 
 export interface ConnectionLog extends ConnectionObserver {
   /** A call was refused because there are too many. */
@@ -22,6 +22,11 @@ export function createConnectionLog(log: LimitedLog, registry: Registry): Connec
     'leat_connections_refused_total',
     'Connections closed as soon as they were accepted, by reason.',
   );
+  const acceptErrors = new Counter({
+    name: 'leat_connection_accept_errors_total',
+    help: 'Connections that could not be accepted.',
+    registers,
+  });
   const refusedCalls = counter('leat_calls_refused_total', 'Calls refused before their handler ran, by reason.');
 
   return {
@@ -39,6 +44,11 @@ export function createConnectionLog(log: LimitedLog, registry: Registry): Connec
       refused.inc({ reason: 'too-many' });
       const fields = { peer: address, reason: 'too-many' };
       log.write('warn', 'refused', fields, 'connection refused: there are as many as max-connections allows');
+    },
+
+    acceptFailed(error) {
+      acceptErrors.inc();
+      log.write('warn', 'accept failed', { error: error.message }, 'a gRPC connection could not be accepted');
     },
 
     dropped({ address }, calls) {

@@ -19,6 +19,8 @@ export type CloseReason =
   | 'max-age'
   /** It had no calls, and a new connection needed its place. */
   | 'evicted'
+  /** It held most of the receive budget, which is used up. */
+  | 'receive-budget'
   | 'shutdown';
 
 /** Reasons for which the server closes a connection: what still runs on it ends with UNAVAILABLE. */
@@ -29,6 +31,7 @@ const byServer: ReadonlySet<CloseReason> = new Set([
   'idle',
   'max-age',
   'evicted',
+  'receive-budget',
   'shutdown',
 ]);
 
@@ -72,7 +75,7 @@ export class Connection {
     this.onRetired?.();
   }
 
-  /** Closes it now, with everything on it. */
+  /** Closes it now, with everything on it; at the latest after a second, if its peer does not read (see boundClose). */
   end(reason: CloseReason, code: number = constants.NGHTTP2_NO_ERROR): void {
     this.reason ??= reason;
     if (this.session.destroyed) return;

@@ -1,4 +1,5 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import { boundClose } from '../flow/bounded-close.js';
 import { isResetByServer } from './base-call.js';
 import { Connection, type CloseReason } from './connection.js';
 import { limitLifetime, type LifetimeLimits } from './connection-lifetime.js';
@@ -14,6 +15,8 @@ export interface ConnectionObserver {
   closed(connection: Connection, reason: CloseReason, detail: string): void;
   /** A connection was closed at once, because there are as many as allowed. */
   refused(address: string): void;
+  /** Accepting a connection failed. */
+  acceptFailed(error: Error): void;
   /** HTTP/2 has reset calls by itself, before the service saw them. */
   dropped(connection: Connection, calls: number): void;
 }
@@ -41,9 +44,13 @@ export function createConnections(limits: ConnectionsLimits, observer: Connectio
   const idle = new Set<Connection>();
 
   function evictOne(): void {
-    const [oldest] = idle;
-    if (oldest === undefined || performance.now() - oldest.idleSince < EVICTABLE_AFTER_MS) return;
-    oldest.end('evicted');
+    for (const oldest of idle) {
+      if (performance.now() - oldest.idleSince < EVICTABLE_AFTER_MS) return;
+      // One that is destroyed may still be open, until its peer has read: it makes no room a second time.
+      idle.delete(oldest);
+      if (oldest.session.destroyed) continue;
+      return oldest.end('evicted');
+    }
   }
 
   function closed(connection: Connection, detail: string): void {
@@ -61,6 +68,7 @@ export function createConnections(limits: ConnectionsLimits, observer: Connectio
       bySession.set(session, connection);
       idle.add(connection);
       observer.opened();
+      boundClose(session);
       observeEnd(connection, closed);
       limitLifetime(connection, limits);
       return connection;
@@ -75,7 +83,7 @@ export function createConnections(limits: ConnectionsLimits, observer: Connectio
 
     callEnded(connection, stream) {
       connection.calls--;
-      if (connection.calls === 0 && bySession.has(connection.session)) {
+      if (connection.calls === 0 && !connection.session.destroyed) {
         connection.idleSince = performance.now();
         idle.add(connection);
       }

@@ -47,6 +47,7 @@ export function createFirstMessages(maxMs: number): FirstMessages {
   }
 
   function arm(ms: number): void {
+    clearTimeout(timer);
     timer = setTimeout(look, timerMs(ms)).unref();
   }
 

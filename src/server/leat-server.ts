@@ -1,4 +1,4 @@
-import type { Http2Session } from 'node:http2';
+import { constants, type Http2Session } from 'node:http2';
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 import { createServer } from 'nice-grpc';
 import { Registry } from 'prom-client';
@@ -153,7 +153,7 @@ interface Parts {
 }
 
 function createGrpcServer({ config, services, log }: ServerDeps, parts: Parts): LeatServer {
-  const { records, windows, capacity } = parts;
+  const { records, windows, connections, capacity } = parts;
   const unaryMethods = new Map(services.flatMap(({ unaryMethods }) => [...unaryMethods]));
   const interceptor = createCallInterceptor({
     records,
@@ -168,7 +168,13 @@ function createGrpcServer({ config, services, log }: ServerDeps, parts: Parts): 
   });
   const hooks = createHooks(parts, (path) => unaryMethods.has(path));
   return createServer(
-    transportOptions({ ...config, ...capacity }, [interceptor], windows, hooks, createReceiveControl(config, log)),
+    transportOptions(
+      { ...config, ...capacity },
+      [interceptor],
+      windows,
+      hooks,
+      createReceiveControl(config, connections, log),
+    ),
   )
     .use(createCallBoundary({ records, maxUnaryMs: config.maxUnaryDuration }))
     .use(createCallerMiddleware())
@@ -183,16 +189,24 @@ function createHooks(
   const gate = createCallGate(capacity, refused);
   return {
     connected: (session) => void connections.add(session),
+    acceptFailed: (error) => connectionLog.acceptFailed(error),
     refused: (address) => connectionLog.refused(address),
     admit: (next) => admit({ connections, gate, isUnary, refused }, next),
   };
 }
 
-function createReceiveControl({ receiveBudget: maxBytes }: Config, log: CallLogger): ReceiveControl {
+function createReceiveControl(
+  { receiveBudget: maxBytes }: Config,
+  connections: Connections,
+  log: CallLogger,
+): ReceiveControl {
   const message = 'closed the connection that held most of the receive budget';
-  const onClosed = ({ socket: { remoteAddress, remotePort } }: Http2Session, bytes: number) =>
+  function close(session: Http2Session, bytes: number): void {
+    const { remoteAddress, remotePort } = session.socket;
     log.warn({ peer: `${remoteAddress}:${remotePort}`, bytes, maxBytes }, message);
-  return { budget: createReceiveBudget({ maxBytes, onClosed }), turns: createReadTurns() };
+    connections.of(session)?.end('receive-budget', constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  }
+  return { budget: createReceiveBudget({ maxBytes, close }), turns: createReadTurns() };
 }
 
 /** Every service goes through the same codec, limits and logging, those of gRPC itself included. */

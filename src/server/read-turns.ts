@@ -2,6 +2,9 @@ import type { Http2Session } from 'node:http2';
 
 /** Frames of one connection in one turn of the event loop, after which others come first. */
 const MAX_FRAMES = 1_024;
+/** After so many milliseconds, and then twice as many each time, it is looked whether a write is still in progress. */
+const FIRST_LOOK_MS = 10;
+const LAST_LOOK_MS = 160;
 
 /** Of one connection. */
 export interface ReadTurn {
@@ -21,6 +24,8 @@ export interface ReadTurns {
 
 /** What node:http2 has no name for: `session.socket.pause()` throws, and pausing the socket itself does nothing. */
 interface SocketHandle {
+  /** Bytes of a write in progress. */
+  readonly writeQueueSize: number;
   readStop(): unknown;
   readStart(): unknown;
 }
@@ -34,9 +39,20 @@ export function createReadTurns(maxFrames = MAX_FRAMES): ReadTurns {
   function endTurn(): void {
     turn++;
     const next = stopped.shift();
-    if (next) handleOf(next)?.readStart();
+    if (next) start(next, FIRST_LOOK_MS);
     isTurnRunning = stopped.length > 0;
     if (isTurnRunning) setImmediate(endTurn);
+  }
+
+  /**
+   * node:http2 does not read while it writes, and reads again when it has written. Reading that begins in between is
+   * never stopped: all that a peer sends would be kept, unparsed, for as long as it does not read.
+   */
+  function start(session: Http2Session, lookMs: number): void {
+    const handle = handleOf(session);
+    if (handle === undefined) return;
+    if (handle.writeQueueSize === 0) handle.readStart();
+    else setTimeout(() => start(session, Math.min(2 * lookMs, LAST_LOOK_MS)), lookMs).unref();
   }
 
   function stop(session: Http2Session): void {

@@ -1,4 +1,4 @@
-import { constants, type Http2Session } from 'node:http2';
+import type { Http2Session } from 'node:http2';
 
 /** Bounds what all connections of a process may have sent to calls that do not read at the moment. */
 export interface ReceiveBudget {
@@ -8,17 +8,17 @@ export interface ReceiveBudget {
 }
 
 export interface ReceiveLimits {
-  /** Beyond it the connection that holds most is closed with ENHANCE_YOUR_CALM. */
+  /** Beyond it the connection that holds most is closed. */
   readonly maxBytes: number;
-  /** A connection was closed that held so much. */
-  onClosed: (session: Http2Session, bytes: number) => void;
+  /** Closes a connection, which holds so much. */
+  close: (session: Http2Session, bytes: number) => void;
 }
 
 /**
  * Flow control keeps well-behaved clients far below the limit. One that does not acknowledge smaller windows, or opens
  * calls without end, is not: HTTP/2 has no other way to stop it than to close its connection.
  */
-export function createReceiveBudget({ maxBytes, onClosed }: ReceiveLimits): ReceiveBudget {
+export function createReceiveBudget({ maxBytes, close }: ReceiveLimits): ReceiveBudget {
   const bySession = new Map<Http2Session, number>();
   const closing = new WeakSet<Http2Session>();
   let total = 0;
@@ -30,9 +30,7 @@ export function createReceiveBudget({ maxBytes, onClosed }: ReceiveLimits): Rece
     total -= bytes;
     // Not from within the session's own callback.
     setImmediate(() => {
-      if (session.destroyed) return;
-      onClosed(session, bytes);
-      session.destroy(new Error('the receive budget is used up'), constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      if (!session.destroyed) close(session, bytes);
     });
   }
 

@@ -23,6 +23,8 @@ export interface TransportHooks {
   connected(session: ServerHttp2Session): void;
   /** One was closed at once, since there are `maxConnections`. */
   refused(address: string): void;
+  /** Accepting a connection failed. */
+  acceptFailed(error: Error): void;
   /** Stands between the connections and grpc-js, whose listener is `next`. */
   admit(next: StreamListener): StreamListener;
 }
@@ -68,6 +70,8 @@ interface Internals {
 interface Http2Server {
   maxConnections: number;
   on(event: 'session', listener: (session: ServerHttp2Session) => void): void;
+  on(event: 'error', listener: (error: Error) => void): void;
+  once(event: 'listening', listener: () => void): void;
   on(event: 'drop', listener: (data?: DropArgument) => void): void;
   on(event: 'stream', listener: StreamListener): void;
   listeners(event: 'stream'): unknown[];
@@ -92,6 +96,8 @@ export function installTransportTuning(): void {
     const server = original.call(this, credentials);
     server.maxConnections = limits.maxConnections;
     server.on('drop', (data) => hooks.refused(data?.remoteAddress ?? 'unknown'));
+    // Until then grpc-js takes errors, and from then on nobody would.
+    server.once('listening', () => server.on('error', (error) => hooks.acceptFailed(error)));
     const [next] = server.listeners('stream') as [StreamListener];
     const admitted = hooks.admit(next);
     server.removeAllListeners('stream');

@@ -6,6 +6,7 @@ import type { TimeLimit } from '../middleware/deadline.js';
 import { toClientError } from '../middleware/error-mapping.js';
 import { type Codec, decodeRequest, encodeResponse } from '../middleware/request-codec.js';
 import { REQUEST_ID_HEADER, requestIdOf } from '../middleware/request-id.js';
+import { resetStream } from './base-call.js';
 import type { BoundCall } from './bound-partial-message.js';
 import { holdHalfClose } from './hold-half-close.js';
 import { refusesMetadata, refusesPartialMessage, type Refusable } from './refusals.js';
@@ -87,8 +88,8 @@ export class UnaryCall extends ServerInterceptingCall implements Listener {
   }
 
   private async answer(metadata: Metadata): Promise<void> {
-    const { records, timeLimit } = this.deps;
-    const { record } = this.call;
+    const { records } = this.deps;
+    const { nextCall, record } = this.call;
     if (record.status !== undefined || !records.enter(record)) return;
     record.requestId = requestIdOf(metadata.get(REQUEST_ID_HEADER)[0]?.toString());
     try {
@@ -96,7 +97,8 @@ export class UnaryCall extends ServerInterceptingCall implements Listener {
     } catch (error) {
       this.fail(error);
     } finally {
-      timeLimit.delete(record);
+      // The time limit holds for the answer too: a client that does not read it is left.
+      record.onAbort = () => resetStream(nextCall);
       records.left(record);
     }
   }
