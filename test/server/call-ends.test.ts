@@ -116,7 +116,7 @@ function resetsAskedFor(stream: ClientHttp2Stream): () => (number | undefined)[]
   const shared = Object.getPrototypeOf(Object.getPrototypeOf(stream)) as Http2Stream;
   const spy = jest.spyOn(shared, 'close');
   return () => {
-    const codes = spy.mock.calls.filter((_call, index) => isOfServer(spy.mock.contexts[index]));
+    const codes = spy.mock.calls.filter((_call, index) => isOfServer(spy.mock.contexts[index] as object | undefined));
     spy.mockRestore();
     return codes.map(([code]) => code);
   };
