@@ -71,9 +71,9 @@ interface Http2Server {
   maxConnections: number;
   on(event: 'session', listener: (session: ServerHttp2Session) => void): void;
   on(event: 'error', listener: (error: Error) => void): void;
-  once(event: 'listening', listener: () => void): void;
   on(event: 'drop', listener: (data?: DropArgument) => void): void;
   on(event: 'stream', listener: StreamListener): void;
+  once(event: 'listening', listener: () => void): void;
   listeners(event: 'stream'): unknown[];
   removeAllListeners(event: 'stream'): void;
 }

@@ -102,9 +102,9 @@ function tinyFrames(streamId: number): Buffer {
 describe('the gRPC port', () => {
   it('goes on when a connection cannot be accepted, which is logged and counted', async () => {
     await using test = await startTestServer([echoService()]);
-    const { _getActiveHandles } = process as unknown as { _getActiveHandles(): unknown[] };
+    const handles = (process as unknown as { _getActiveHandles(): unknown[] })._getActiveHandles();
     const isPort = (handle: unknown) => (handle as Partial<Server>).address?.() !== undefined;
-    const servers = _getActiveHandles().filter(isPort) as Server[];
+    const servers = handles.filter(isPort) as Server[];
     const server = servers.find((one) => (one.address() as { port?: number } | null)?.port === test.grpcPort);
     // As libuv reports it: EMFILE.
     (server as unknown as { _handle: { onconnection(code: number): void } })._handle.onconnection(-24);
