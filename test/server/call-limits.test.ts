@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
 import { Status } from 'nice-grpc';
-import { HealthDefinition } from 'nice-grpc-server-health';
+import { HealthDefinition } from '../../gen/grpc/health/v1/health.js';
 import { EchoDefinition, echoService } from '../support/echo-service.js';
 import { connectRaw, frame, type RawConnection } from '../support/raw-http2.js';
 import { startTestServer, type TestServer } from '../support/test-server.js';
