@@ -20,18 +20,26 @@ if (windows) watchSessions(client.getChannel(), (session) => windows.control.add
 const message = Buffer.alloc(MESSAGE_BYTES, 7);
 
 const commands = {
-  /** Receives for some seconds; answers bytes a second. */
+  /** Receives for some seconds, and until the first message has come; answers bytes a second. */
   down(seconds: number): Promise<number> {
     const { path, requestSerialize, responseDeserialize } = bareDefinition.Source;
     const call = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, Buffer.alloc(0));
     const startedAt = performance.now();
     let bytes = 0;
+    let isTimeOver = false;
     return new Promise((resolve) => {
-      call.on('error', () => undefined); // Cancelled, when the time is over.
-      call.on('data', (chunk: Buffer) => (bytes += chunk.length));
-      setTimeout(() => {
+      const end = () => {
         resolve((bytes * 1000) / (performance.now() - startedAt));
         call.cancel();
+      };
+      call.on('error', () => undefined); // Cancelled, when the time is over.
+      call.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (isTimeOver) end();
+      });
+      setTimeout(() => {
+        isTimeOver = true;
+        if (bytes > 0) end();
       }, seconds * 1000);
     });
   },
