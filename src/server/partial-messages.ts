@@ -42,6 +42,8 @@ interface Part extends PartialMessage {
   movedAt: number;
   movedBytes: number;
   isOver: boolean;
+  /** It has completed a message before: its client is at work. */
+  isProven: boolean;
 }
 
 /**
@@ -65,6 +67,7 @@ export function createPartialMessages(limits: PartialMessageLimits): PartialMess
     if (part.isOver) return;
     total += bytes - part.bytes;
     if (waiting.has(part)) waitingBytes += bytes - part.bytes;
+    if (bytes === 0 && part.bytes > 0) part.isProven = true;
     part.bytes = bytes;
     part.received = received;
     // Held up by its own handler: not the client's fault, and no more than one frame.
@@ -115,7 +118,7 @@ export function createPartialMessages(limits: PartialMessageLimits): PartialMess
 
   /** One at a time: each takes what its client had sent meanwhile, and calls again. */
   function letGoOn(): void {
-    const next = first(waiting);
+    const next = nextWaiting();
     if (next !== undefined && hasRoomFor(next)) resume(next);
     if (waiting.size > 0) return;
     clearInterval(timer);
@@ -126,6 +129,12 @@ export function createPartialMessages(limits: PartialMessageLimits): PartialMess
   function leave(part: Part): void {
     running.delete(part);
     leaveWaiting(part);
+  }
+
+  /** Clients at work go first: a crowd that has only begun must not hold them up. */
+  function nextWaiting(): Part | undefined {
+    for (const part of waiting) if (part.isProven) return part;
+    return first(waiting);
   }
 
   function leaveWaiting(part: Part): void {
@@ -141,7 +150,7 @@ export function createPartialMessages(limits: PartialMessageLimits): PartialMess
   /** Nothing comes from those who stand still, so somebody has to look. */
   function look(): void {
     for (let next = first(running); next && waiting.size > 0 && standsStill(next); next = first(running)) end(next);
-    for (let next = first(waiting); next && hasRoomFor(next); next = first(waiting)) resume(next);
+    for (let next = nextWaiting(); next && hasRoomFor(next); next = nextWaiting()) resume(next);
     letGoOn();
   }
 
@@ -167,6 +176,7 @@ export function createPartialMessages(limits: PartialMessageLimits): PartialMess
         movedAt: 0,
         movedBytes: 0,
         isOver: false,
+        isProven: false,
         holds: (bytes, isReading, received = bytes) => holds(part, bytes, isReading, received),
         forget: () => forget(part),
       };
