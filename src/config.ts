@@ -76,7 +76,12 @@ const table = {
     '365d',
     'Disk space that an upload announced stays reserved for it until no byte came for this time.',
   ),
-  'min-free-disk': size('256MiB', '0B', '1024TiB', 'What uploads leave free on the disk.'),
+  'min-free-disk': size(
+    '256MiB',
+    '0B',
+    '1024TiB',
+    'What uploads leave free beside --disk-reserve; at least about as much as it again, up to 32 MiB.',
+  ),
   'disk-reserve': size(
     '16MiB',
     '8MiB',

@@ -21,8 +21,9 @@ export interface User {
   /** A name for people, 1 to 256 characters. Required. */
   name: string;
   /**
-   * Unique whatever the case of its letters; kept as it was written. Up to 254 characters with exactly one "@".
-   * Default: none.
+   * A local part, "@" and a domain: up to 254 characters, no control or invisible ones. Spaces and further "@" are
+   * allowed only in a quoted local part. Stored as it was written. Unique: no two users have emails that are equal after
+   * Unicode NFC, full case folding (mappings C and F of CaseFolding.txt) and NFC again. Default: none.
    */
   email: string;
   /** Up to 32 pairs; a key is [a-z0-9_.-]{1,64}, a value up to 1024 bytes. */
@@ -71,7 +72,7 @@ export interface GetUserRequest {
     /** The id. */
     { $case: "userId"; value: string }
     | //
-    /** The email, in any case. */
+    /** The email; compared by the same rule by which emails are unique. */
     { $case: "email"; value: string }
     | undefined;
 }
