@@ -19,6 +19,8 @@ export interface HttpPort {
 export interface HttpPortDeps {
   readonly registry: Registry;
   readonly isReady: () => boolean;
+  /** Whether only reads, and what frees space, are served. Such a server is ready, and says so in words. */
+  readonly isFull: () => boolean;
   readonly log: CallLogger;
   readonly maxConnections: number;
   /** How long a client may take to send a request, and to read the response, in milliseconds. */
@@ -102,11 +104,12 @@ function createCounters(registry: Registry) {
   return { requests, closed };
 }
 
-function createRoutes({ registry, isReady }: HttpPortDeps): ReadonlyMap<string, Route> {
+function createRoutes({ registry, isReady, isFull }: HttpPortDeps): ReadonlyMap<string, Route> {
   const page = createMetricsPage(registry);
+  const ready = () => (isFull() ? 'ready for reads: the disk is full\n' : 'ready\n');
   return new Map<string, Route>([
     ['/healthz', () => ({ status: 200, body: 'ok\n' })],
-    ['/readyz', () => (isReady() ? { status: 200, body: 'ready\n' } : { status: 503, body: 'not ready\n' })],
+    ['/readyz', () => (isReady() ? { status: 200, body: ready() } : { status: 503, body: 'not ready\n' })],
     ['/metrics', async () => ({ status: 200, body: await page.render(), type: page.contentType })],
   ]);
 }

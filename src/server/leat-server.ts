@@ -1,7 +1,7 @@
 import { constants, type Http2Session } from 'node:http2';
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 import { createServer } from 'nice-grpc';
-import { Registry } from 'prom-client';
+import { Gauge, Registry } from 'prom-client';
 import type { Config } from '../config.js';
 import { createWindowControl, type WindowControl } from '../flow/control-windows.js';
 import { createWindowBudget } from '../flow/window-budget.js';
@@ -38,6 +38,8 @@ export interface ServerDeps {
   readonly config: Config;
   readonly services: readonly ServedService[];
   readonly log: CallLogger;
+  /** Whether the disk is full, so that only reads and what frees space are served. Default: it never is. */
+  readonly isFull?: () => boolean;
 }
 
 /** One server: a gRPC port and an HTTP port. */
@@ -65,9 +67,10 @@ export interface Ports {
 const ABORT_GRACE_MS = 250;
 
 export function createLeatServer(deps: ServerDeps): RunningServer {
-  const { config, log } = deps;
+  const { config, log, isFull = () => false } = deps;
   installTransportTuning();
   const registry = new Registry();
+  measureFullDisk(registry, isFull);
   const limitedLog = createLimitedLog(log);
   const connectionLog = createConnectionLog(limitedLog, registry);
   const records = createCallRecords([createCallLog(log, limitedLog), createCallMetrics(registry)]);
@@ -85,6 +88,7 @@ export function createLeatServer(deps: ServerDeps): RunningServer {
   const http = createHttpPort({
     registry,
     isReady: () => ready,
+    isFull,
     log,
     maxConnections: config.httpMaxConnections,
     timeoutMs: config.httpTimeout,
@@ -142,6 +146,17 @@ export function createLeatServer(deps: ServerDeps): RunningServer {
 
   const close = () => (closing ??= stop());
   return { start, drain: () => (draining ??= drain()), close, registry, calls: records };
+}
+
+function measureFullDisk(registry: Registry, isFull: () => boolean): void {
+  new Gauge({
+    name: 'leat_disk_full',
+    help: '1 while the disk is full, and only reads and what frees space are served; otherwise 0.',
+    registers: [registry],
+    collect() {
+      this.set(Number(isFull()));
+    },
+  });
 }
 
 interface Parts {

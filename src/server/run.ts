@@ -119,7 +119,12 @@ interface Ends {
 
 async function serveStore({ config, store, files, log }: Served, ends: Ends): Promise<ExitCode> {
   await ensureSystemTopics(store, { maxAgeMs: config.sysMaxAge });
-  const server = createLeatServer({ config, log, services: leatServices({ config, store, files }) });
+  const server = createLeatServer({
+    config,
+    log,
+    services: leatServices({ config, store, files }),
+    isFull: () => store.isFull,
+  });
   collectDefaultMetrics({ register: server.registry });
   const ports = await server.start();
   const markStopped = markRunning(config.dataDir);

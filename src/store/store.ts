@@ -13,6 +13,8 @@ import type { FileChange, FileLookups, FileResultByKind } from './files.js';
 export interface Store extends FileLookups {
   /** Random, made with the store; replaced by a restore. Tokens carry it. */
   readonly epoch: string;
+  /** True while the disk is too full for writes that do not free space: they fail with DISK_FULL. */
+  readonly isFull: boolean;
 
   /**
    * Carries out one atomic unit: all changes or none. Resolves when it is durable. Units of one caller commit in the

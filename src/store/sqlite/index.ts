@@ -1,12 +1,16 @@
 import path from 'node:path';
+import type { Database } from 'better-sqlite3';
 import type { Change, ResultsOf, Store, WriteOptions } from '../store.js';
 import { createDiskReserve } from './disk-reserve.js';
+import { createDeferredWriter } from './deferred-writer.js';
 import { lockDirectory } from './directory-lock.js';
+import { openExclusively, shareDatabase } from './exclusive-reader.js';
 import { makeDirectory } from './make-directory.js';
 import { openError } from './open-error.js';
 import { createReader } from './reader.js';
 import { startSafetyPoll } from './safety-poll.js';
 import { migrate, openForReading, openForWriting, type Warn } from './schema.js';
+import { isDiskFull } from './sqlite-errors.js';
 import { createWakes } from './wakes.js';
 import { createWriter } from './writer.js';
 
@@ -66,23 +70,25 @@ function open(options: SqliteStoreOptions, unlock: () => void): Store {
   const file = path.join(dataDir, 'leat.db');
   const reserve = createDiskReserve(dataDir, diskReserveBytes);
   if (reserve.free() < START_BYTES) reserve.release();
-  const epoch = prepare(file, options);
+  const { db, epoch, isShared } = openDatabase(file, options);
   const wakes = createWakes();
-  const db = openForReading(file);
   const { onFatal = rethrow, warn = () => undefined } = options;
-  const writer = createWriter(
-    {
-      file,
-      housekeepingMs: options.housekeepingMs ?? 10_000,
-      producerMaxIdleMs: options.producerMaxIdleMs,
-      diskReserveBytes,
-    },
-    {
-      onGrown: (topics) => topics.forEach((topic) => wakes.wake(topic)),
-      onWarning: warn,
-      onFatal,
-    },
-  );
+  const startWriter = () =>
+    createWriter(
+      {
+        file,
+        housekeepingMs: options.housekeepingMs ?? 10_000,
+        producerMaxIdleMs: options.producerMaxIdleMs,
+        diskReserveBytes,
+      },
+      {
+        onGrown: (topics) => topics.forEach((topic) => wakes.wake(topic)),
+        onWarning: warn,
+        onFatal,
+      },
+    );
+  const tryToStart = () => (reserve.free() >= START_BYTES && shareDatabase(db) ? startWriter() : undefined);
+  const writer = isShared ? startWriter() : createDeferredWriter(tryToStart, { warn, onFatal });
   const stopPoll = startSafetyPoll(db, wakes, { intervalMs: options.safetyPollMs ?? 1000, warn, onFatal });
   let closing: Promise<void> | undefined;
 
@@ -99,9 +105,30 @@ function open(options: SqliteStoreOptions, unlock: () => void): Store {
     write: <const C extends readonly Change[]>(changes: C, options?: WriteOptions) =>
       writer.write(changes, options) as Promise<ResultsOf<C>>,
     room: (bytes, signal, options) => writer.room(bytes, signal, options),
+    get isFull() {
+      return writer.isFull;
+    },
     onWake: (topic, callback) => wakes.on(topic, callback),
     close: () => (closing ??= close()),
   };
+}
+
+interface OpenedDatabase {
+  /** For reading. */
+  readonly db: Database;
+  readonly epoch: string;
+  /** False: the disk is too full for a second connection, the writer's. */
+  readonly isShared: boolean;
+}
+
+function openDatabase(file: string, options: SqliteStoreOptions): OpenedDatabase {
+  try {
+    const epoch = prepare(file, options);
+    return { db: openForReading(file), epoch, isShared: true };
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    return { ...openExclusively(file, options), isShared: false };
+  }
 }
 
 function prepare(file: string, { newEpoch, warn }: SqliteStoreOptions): string {

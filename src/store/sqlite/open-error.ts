@@ -1,4 +1,6 @@
+import path from 'node:path';
 import { DomainError, isDomainError } from '../../domain/errors.js';
+import { probeWrite } from './probe-write.js';
 import { isDiskFull } from './sqlite-errors.js';
 
 /** What an error while opening means to whoever started the server; a bug of ours comes back as it is. */
@@ -13,7 +15,7 @@ export function openError(error: unknown, dataDir: string): unknown {
       { metadata: { code }, cause: error },
     );
   }
-  if (isDiskFull(error)) return noRoomToStart(error, code, dataDir);
+  if (isDiskFull(error) || lacksInodes(code, dataDir)) return noRoomToStart(error, code, dataDir);
   return new DomainError(
     'precondition',
     'DATA_DIR_UNUSABLE',
@@ -27,8 +29,13 @@ function noRoomToStart(cause: unknown, code: string, dataDir: string): DomainErr
   return new DomainError(
     'precondition',
     'DATA_DIR_FULL',
-    `the disk of the data directory ${dataDir} is full (${code}), and the reserve is used up: free at least 1 MiB on it, ` +
-      'start again, and delete or trim what is not needed; nothing that was acknowledged is lost',
+    `the disk of the data directory ${dataDir} is full (${code}), and this start has to write to it: free at least ` +
+      '1 MiB, and some inodes, then start again; nothing that was acknowledged is lost',
     { metadata: { code }, cause },
   );
+}
+
+/** SQLite does not say why it cannot make a file. */
+function lacksInodes(code: string, dataDir: string): boolean {
+  return code.startsWith('SQLITE_CANTOPEN') && isDiskFull({ code: probeWrite(path.join(dataDir, 'leat.db')) });
 }

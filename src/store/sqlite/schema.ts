@@ -176,8 +176,15 @@ export function walBytes(reserveBytes: number): number {
 /** Opens a connection that can only read. */
 export function openForReading(file: string): Database.Database {
   const db = new Database(file, { readonly: true, timeout: 5000 });
-  db.pragma('cache_size = -32768');
-  return db;
+  try {
+    db.pragma('cache_size = -32768');
+    // The first read needs room on the disk, for the index of the WAL: a full one is noticed here.
+    versionOf(db);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
 }
 
 export interface MigrateOptions {
@@ -220,7 +227,8 @@ function versionOf(db: Database.Database): number {
   return db.pragma('user_version', { simple: true }) as number;
 }
 
-function checkOurs(db: Database.Database): void {
+/** Errors: `precondition` STORE_TOO_NEW, NOT_A_STORE. */
+export function checkOurs(db: Database.Database): void {
   if (!isStore(db)) {
     throw new DomainError(
       'precondition',

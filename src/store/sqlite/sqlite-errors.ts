@@ -51,6 +51,14 @@ export function diskFull(cause?: unknown): DomainError {
   return new DomainError('exhausted', 'DISK_FULL', message, { retryAfterMs: 5000, cause });
 }
 
+/** The answer while the service is read-only, because its disk was full when it started. */
+export function fullAtStart(): DomainError {
+  const message =
+    'the disk was full when the service started, which is read-only until at least 1 MiB is free; nothing was written: ' +
+    'free space on the disk of its data directory, then try again';
+  return new DomainError('exhausted', 'DISK_FULL', message, { retryAfterMs: 5000 });
+}
+
 function readOnly(cause: unknown): DomainError {
   const message = 'the data directory cannot be written to, nothing was written: make it writable and try again';
   return new DomainError('unavailable', 'STORE_READ_ONLY', message, { retryAfterMs: 5000, cause });

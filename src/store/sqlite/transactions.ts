@@ -142,7 +142,9 @@ export function createTransactions(db: Database, space?: DiskSpace) {
       if (!recoverable) throw error;
       if (recoverable.reason === 'DISK_FULL' && makesRoom(units, isRoomy)) return tryToCommit(units, false);
       const outcome = { error: toPlainError(recoverable) };
-      return { outcomes: chains.run(units, () => outcome), grown: [] };
+      // A barrier succeeds: what was before it has come to its end.
+      const outcomeOf = ({ changes }: Unit) => (changes.length === 0 ? { results: [] } : outcome);
+      return { outcomes: chains.run(units, outcomeOf), grown: [] };
     }
   }
 

@@ -10,8 +10,8 @@ import { type CommitReport, type Unit, createTransactions } from './transactions
 
 /** From the main thread: units to commit together, or the word to finish. */
 export type WriterRequest = { readonly units: readonly Unit[] } | { readonly close: true };
-/** To the main thread: one of the first two for each request, in order; warnings in between. */
-export type WriterReply = CommitReport | { readonly closed: true } | WriterWarning;
+/** To the main thread: one of the first two for each request, in order; the others in between. */
+export type WriterReply = CommitReport | { readonly closed: true } | WriterWarning | { readonly isFull: boolean };
 
 /** What an operator should know. */
 export interface WriterWarning {
@@ -78,6 +78,7 @@ function run(port: NonNullable<typeof parentPort>, options: WriterOptions): void
   function reportTightness(): void {
     if (space.isTight === wasTight) return;
     wasTight = space.isTight;
+    port.postMessage({ isFull: wasTight } satisfies WriterReply);
     if (wasTight) warn('the disk is full: only reads and what frees space are served', { freeBytes: reserve.free() });
     else warn('the disk has room again: all writes are served', { freeBytes: reserve.free() });
   }

@@ -30,6 +30,7 @@ export function createWriter(options: WriterOptions, events: WriterEvents) {
   /** Set once no more writes are taken: by `close`, or by the writer's death. */
   let refusal: DomainError | undefined;
   let isDead = false;
+  let isFull = false;
   let onIdle: (() => void) | undefined;
   let onClosed: () => void = () => undefined;
   const closed = new Promise<void>((resolve) => (onClosed = resolve));
@@ -62,6 +63,7 @@ export function createWriter(options: WriterOptions, events: WriterEvents) {
   function onReply(reply: WriterReply): void {
     if ('closed' in reply) return onClosed();
     if ('warning' in reply) return events.onWarning(reply.values, reply.warning);
+    if ('isFull' in reply) return void (isFull = reply.isFull);
     events.onGrown(reply.grown);
     queue.settle(inFlight.shift() ?? [], reply.outcomes);
     schedule();
@@ -95,5 +97,15 @@ export function createWriter(options: WriterOptions, events: WriterEvents) {
     if (code !== 0 || !refusal) onDeath(new Error(`the writer thread ended with code ${code}`));
   });
 
-  return { write, close, room: queue.room };
+  return {
+    write,
+    close,
+    room: queue.room,
+    /** True while the disk is too full for writes that do not free space. */
+    get isFull() {
+      return isFull;
+    },
+  };
 }
+
+export type Writer = ReturnType<typeof createWriter>;
