@@ -101,23 +101,28 @@ describe('housekeeping', () => {
           producer: { producerId, firstSequence: 1, keep },
         },
       ]);
-    for (const topic of ['trimmed', 'not-trimmed']) {
-      await publish(topic, 'named', true);
+    for (const topic of ['all', 'half', 'none']) {
       await publish(topic, 'random', false);
+      await publish(topic, 'named', true);
     }
-    await store.write([{ kind: 'trim-topic', topic: 'trimmed', firstOffset: 3 }]);
+    await store.write([{ kind: 'trim-topic', topic: 'all', firstOffset: 3 }]);
+    await store.write([{ kind: 'trim-topic', topic: 'half', firstOffset: 2 }]);
     await store.close();
     const db = openForWriting(path.join(dir.path, 'leat.db'));
     const { step } = createHousekeeping(db, createTransactions(db), { producerMaxIdleMs: 1e9 });
     const producers = () =>
-      db.prepare('SELECT producer_id FROM producers ORDER BY topic_id, producer_id').pluck().all();
+      db
+        .prepare("SELECT name || ' ' || producer_id FROM producers JOIN topics USING (topic_id) ORDER BY 1")
+        .pluck()
+        .all();
     const sweepAt = (nowMs: number) => {
       while (step(nowMs));
       return producers();
     };
-    expect(sweepAt(Date.now())).toEqual(['named', 'named', 'random']);
-    expect(sweepAt(Date.now() + 0.9e9)).toEqual(['named', 'named', 'random']);
-    expect(sweepAt(Date.now() + 1.1e9)).toEqual(['named', 'random']);
+    const [half, none] = [['half named'], ['none named', 'none random']];
+    expect(sweepAt(Date.now())).toEqual(['all named', ...half, ...none]);
+    expect(sweepAt(Date.now() + 0.9e9)).toEqual(['all named', ...half, ...none]);
+    expect(sweepAt(Date.now() + 1.1e9)).toEqual([...half, ...none]);
     db.close();
   });
 

@@ -38,7 +38,7 @@ describe('createReadMarks', () => {
 
   it('tells others nothing more of a mark that could not be stored, nor of one that came while it was written', async () => {
     let fail = (_error: Error) => undefined as void;
-    const write = () => new Promise((_resolve, reject) => (fail = reject));
+    const write = jest.fn(() => new Promise((_resolve, reject) => (fail = reject)));
     const marks = createReadMarks({ write } as unknown as Store);
     const room = new Room('a');
     marks.load(room, []);
@@ -48,6 +48,8 @@ describe('createReadMarks', () => {
     // The disk is slow: it is time for the next write, and a newer mark has come.
     await jest.advanceTimersByTimeAsync(1_500);
     move(2);
+    await jest.advanceTimersByTimeAsync(1_500);
+    expect(write).toHaveBeenCalledTimes(1);
     fail(new DomainError('exhausted', 'TOO_MANY_CURSORS', 'there are 1,000'));
     await jest.advanceTimersByTimeAsync(100);
     expect(reported).toEqual([2]);
