@@ -62,6 +62,10 @@ describe('the comparable form of an email', () => {
       ['\u212aelvin@x', 'kelvin@x'],
       ['ᾳ@x', 'ΑΙ@x'],
       ['ԵՒ@x', 'և@x'],
+      // Accents in another order, which is not the order of their folded forms.
+      ['\u03b1\u0345\u0301@x', '\u1fb4@x'],
+      // Letters that compose with their accents only once they are folded.
+      ['\u03aa\u0301@x', '\u0390@x'],
     ] as const) {
       expect([one, emailKeyOf(one)]).toEqual([one, emailKeyOf(other)]);
     }
@@ -92,6 +96,7 @@ describe('an email that no address can be', () => {
     ['', 'must have exactly one "@" outside a quoted local part'],
     [' ', 'must have exactly one "@" outside a quoted local part'],
     ['ada', 'must have exactly one "@" outside a quoted local part'],
+    ['a@@b', 'must have exactly one "@" outside a quoted local part'],
     ['a@b@c', 'must have exactly one "@" outside a quoted local part'],
     ['"a@b', 'must have exactly one "@" outside a quoted local part'],
     ['"a"@b@c', 'must have exactly one "@" outside a quoted local part'],
@@ -129,6 +134,8 @@ describe('an email that no address can be', () => {
     'γιώργος@παράδειγμα.gr',
     'a+b@x-y.co',
     '\u{20000}@x',
+    // A joiner, which some scripts need, cannot be seen either.
+    'क्\u200dष@x.in',
   ])('is not any of those that are unusual: %s', (email) => {
     expect(readGetUser({ key: { $case: 'email', value: email } })).toEqual({ $case: 'email', value: email });
   });

@@ -65,17 +65,22 @@ describe('a database of version 1', () => {
       { userId: 'a', email: 'straße@x.de', created: 20n },
       { userId: 'b', email: 'STRASSE@x.de', created: 10n },
       { userId: 'c', email: 'STRASſE@x.de', created: 30n },
+      // Its key is one that another user has until now.
+      { userId: 'd', email: 'maße@x.de', created: 10n },
+      { userId: 'e', email: 'MASSE@x.de', created: 20n },
     ]);
     const warnings: unknown[] = [];
     const warn = (values: object, message: string) => warnings.push([values, message]);
     const store = await openSqliteStore({ dataDir: dir.path, warn });
     const owner = await store.userByEmail(emailKeyOf('strasse@x.de'));
     expect(owner?.userId).toBe('b');
+    expect((await store.userByEmail(emailKeyOf('masse@x.de')))?.userId).toBe('d');
     const emails = (await store.listUsers({ after: '', limit: 10 })).map(({ record }) => User.decode(record).email);
-    expect(emails).toEqual(['straße@x.de', 'STRASSE@x.de', 'STRASſE@x.de']);
+    expect(emails).toEqual(['straße@x.de', 'STRASSE@x.de', 'STRASſE@x.de', 'maße@x.de', 'MASSE@x.de']);
     expect(warnings).toEqual([
       [{ userId: 'a', ownerId: 'b' }, expect.stringContaining('give "a" another email')],
       [{ userId: 'c', ownerId: 'b' }, expect.stringContaining('give "c" another email')],
+      [{ userId: 'e', ownerId: 'd' }, expect.stringContaining('give "e" another email')],
     ]);
     await store.close();
   });
