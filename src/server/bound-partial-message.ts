@@ -1,3 +1,4 @@
+import { sessionOf } from './base-call.js';
 import type { InflateBudget } from './inflate-budget.js';
 import type { PartialCall, PartialMessage, PartialMessages } from './partial-messages.js';
 import { overloaded, refuse, type Refusable } from './refusals.js';
@@ -25,6 +26,10 @@ export class BoundCall implements PartialCall {
       holds: (bytes, isReading, received) => this.holds(bytes, isReading, received),
       refuse: (error) => refuse(call, error),
     });
+  }
+
+  get connection(): object {
+    return sessionOf(this.call.nextCall) ?? this.call;
   }
 
   /** True if bytes follow the last complete message. At the end of a stream such a message was cut short. */

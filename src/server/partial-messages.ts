@@ -1,5 +1,7 @@
 /** A call whose message has come in part. */
 export interface PartialCall {
+  /** Room is shared fairly among connections. */
+  readonly connection: object;
   /** Stops reading from its client, and starts again. */
   pause(): void;
   resume(): void;
@@ -42,8 +44,14 @@ interface Part extends PartialMessage {
   movedAt: number;
   movedBytes: number;
   isOver: boolean;
-  /** It has completed a message before: its client is at work. */
-  isProven: boolean;
+  readonly share: Share;
+}
+
+/** The calls of one connection whose clients may send. */
+interface Share {
+  calls: number;
+  /** Memory that they hold. */
+  bytes: number;
 }
 
 /**
@@ -51,11 +59,18 @@ interface Part extends PartialMessage {
  *
  * When there is no room, who stood still longest makes it. If nobody stands still, a call that brings more waits a
  * moment instead, so that those who are at work finish their messages and nobody is ended for being many.
+ *
+ * Room is shared by connections: the next call to go on is one of the connection whose running calls hold least, and
+ * each connection may have one running call while any has several. Otherwise a client with many calls could keep all
+ * others waiting, however slowly it sends.
  */
 export function createPartialMessages(limits: PartialMessageLimits): PartialMessages {
   const { maxBytes, graceMs = 2_000, maxWaiting = 64 } = limits;
   /** Whose clients may send, who stood still longest first. */
   const running = new Set<Part>();
+  const shares = new WeakMap<object, Share>();
+  /** Those with running calls. */
+  const taken = new Set<Share>();
   /** Who came when there was no room, oldest first. */
   const waiting = new Set<Part>();
   let latest: Part | undefined;
@@ -67,7 +82,7 @@ export function createPartialMessages(limits: PartialMessageLimits): PartialMess
     if (part.isOver) return;
     total += bytes - part.bytes;
     if (waiting.has(part)) waitingBytes += bytes - part.bytes;
-    if (bytes === 0 && part.bytes > 0) part.isProven = true;
+    if (running.has(part)) part.share.bytes += bytes - part.bytes;
     part.bytes = bytes;
     part.received = received;
     // Held up by its own handler: not the client's fault, and no more than one frame.
@@ -82,8 +97,18 @@ export function createPartialMessages(limits: PartialMessageLimits): PartialMess
     part.movedBytes = part.received;
     if (part === latest && running.has(part)) return;
     latest = part;
-    running.delete(part);
+    stop(part);
     running.add(part);
+    part.share.calls++;
+    part.share.bytes += part.bytes;
+    taken.add(part.share);
+  }
+
+  function stop(part: Part): void {
+    if (!running.delete(part)) return;
+    part.share.calls--;
+    part.share.bytes -= part.bytes;
+    if (part.share.calls === 0) taken.delete(part.share);
   }
 
   const standsStill = (part: Part) => performance.now() - part.movedAt >= graceMs;
@@ -91,10 +116,24 @@ export function createPartialMessages(limits: PartialMessageLimits): PartialMess
   function makeRoom(newest: Part): void {
     while (overBy(0) > 0 && running.size > 1) {
       const stillest = first(running) ?? newest;
-      if (waiting.size < maxWaiting && !standsStill(stillest)) return wait(newest);
-      end(stillest);
-      if (stillest === newest) return;
+      const isStill = standsStill(stillest);
+      if (waiting.size < maxWaiting && !isStill) return wait(newest);
+      const ended = isStill ? stillest : (stillestOf(largestCrowd()) ?? stillest);
+      end(ended);
+      if (ended === newest) return;
     }
+  }
+
+  /** The connection whose running calls hold most, unless that is one call, which may finish its message. */
+  function largestCrowd(): Share | undefined {
+    let largest: Share | undefined;
+    for (const share of taken) if (largest === undefined || share.bytes > largest.bytes) largest = share;
+    return largest !== undefined && largest.calls > 1 ? largest : undefined;
+  }
+
+  function stillestOf(share: Share | undefined): Part | undefined {
+    for (const part of running) if (part.share === share) return part;
+    return undefined;
   }
 
   /**
@@ -109,7 +148,7 @@ export function createPartialMessages(limits: PartialMessageLimits): PartialMess
   const hasRoomFor = ({ bytes }: Part) => running.size === 0 || overBy(bytes) < 0;
 
   function wait(part: Part): void {
-    running.delete(part);
+    stop(part);
     waiting.add(part);
     waitingBytes += part.bytes;
     part.call.pause();
@@ -119,22 +158,31 @@ export function createPartialMessages(limits: PartialMessageLimits): PartialMess
   /** One at a time: each takes what its client had sent meanwhile, and calls again. */
   function letGoOn(): void {
     const next = nextWaiting();
-    if (next !== undefined && hasRoomFor(next)) resume(next);
+    if (next !== undefined && (hasRoomFor(next) || takesPlace(next))) resume(next);
     if (waiting.size > 0) return;
     clearInterval(timer);
     timer = undefined;
   }
 
+  /** A connection without a running call takes the place of one call of a crowd, the one that was last to go on. */
+  function takesPlace({ share }: Part): boolean {
+    const crowd = share.calls === 0 ? largestCrowd() : undefined;
+    const last = crowd && [...running].findLast((part) => part.share === crowd);
+    if (last) wait(last);
+    return last !== undefined;
+  }
+
   /** Its client has nothing to do: the call cannot be in the way of others, and needs no room. */
   function leave(part: Part): void {
-    running.delete(part);
+    stop(part);
     leaveWaiting(part);
   }
 
-  /** Clients at work go first: a crowd that has only begun must not hold them up. */
+  /** Of the connection whose running calls hold least; of several, the one that has waited longest. */
   function nextWaiting(): Part | undefined {
-    for (const part of waiting) if (part.isProven) return part;
-    return first(waiting);
+    let next: Part | undefined;
+    for (const part of waiting) if (next === undefined || part.share.bytes < next.share.bytes) next = part;
+    return next;
   }
 
   function leaveWaiting(part: Part): void {
@@ -167,6 +215,12 @@ export function createPartialMessages(limits: PartialMessageLimits): PartialMess
     letGoOn();
   }
 
+  function shareOf(connection: object): Share {
+    const share = shares.get(connection) ?? { calls: 0, bytes: 0 };
+    shares.set(connection, share);
+    return share;
+  }
+
   return {
     add(call) {
       const part: Part = {
@@ -176,7 +230,7 @@ export function createPartialMessages(limits: PartialMessageLimits): PartialMess
         movedAt: 0,
         movedBytes: 0,
         isOver: false,
-        isProven: false,
+        share: shareOf(call.connection),
         holds: (bytes, isReading, received = bytes) => holds(part, bytes, isReading, received),
         forget: () => forget(part),
       };

@@ -122,9 +122,11 @@ const KIB = 1024;
 /** Calls as the transport sees them: what each was told, and a client that sends while it may. */
 function crowd(limits: PartialMessageLimits) {
   const messages = createPartialMessages(limits);
-  return (bytes = 0) => {
+  const oneForAll = {};
+  return (bytes = 0, connection: object = oneForAll) => {
     const call = { held: bytes, told: [] as string[] };
     const part = messages.add({
+      connection,
       pause: () => void call.told.push('pause'),
       resume: () => void call.told.push('resume'),
       end: () => void call.told.push('end'),
@@ -194,5 +196,91 @@ describe('the room for messages that came in part', () => {
   it('does not end or hold the only one at work, or nobody would ever finish', () => {
     const add = crowd({ maxBytes: 100 * KIB, graceMs: 0 });
     expect(add(500 * KIB).told).toEqual([]);
+  });
+});
+
+describe('the room for messages that came in part, shared by connections', () => {
+  const crowded = { name: 'crowded' };
+  const quiet = { name: 'quiet' };
+
+  it('goes to the connection whose calls hold least, though others wait longer and have completed messages', () => {
+    const add = crowd({ maxBytes: 100 * KIB });
+    const first = add(45 * KIB, crowded);
+    const single = add(50 * KIB, quiet);
+    const proven = add(5 * KIB, crowded);
+    proven.holds(0, true);
+    proven.holds(10 * KIB, true);
+    const bystander = add(15 * KIB, { name: 'another' });
+    expect([proven.told, bystander.told]).toEqual([['pause'], ['pause']]);
+    single.forget();
+    expect(bystander.told).toEqual(['pause', 'resume']);
+    first.forget();
+    expect(proven.told).toEqual(['pause', 'resume']);
+  });
+
+  it('is given up by a crowd for a message of another connection, though none of its calls ends', () => {
+    const add = crowd({ maxBytes: 100 * KIB });
+    const calls = Array.from({ length: 10 }, () => add(10 * KIB, crowded));
+    const bystander = add(1 * KIB, quiet);
+    for (let held = 2; held <= 40; held++) bystander.holds(held * KIB, true);
+    expect(bystander.told.at(-1)).toBe('resume');
+    expect(calls.flatMap(({ told }) => told)).not.toContain('end');
+    expect(calls.filter(({ told }) => told.at(-1) !== 'pause').length).toBe(1);
+    bystander.holds(0, false);
+    calls.forEach((call) => call.forget());
+  });
+
+  it('is not given up by a connection with one call, which may finish its message', () => {
+    const add = crowd({ maxBytes: 100 * KIB });
+    const [single, other] = [add(90 * KIB, crowded), add(20 * KIB, quiet)];
+    expect([single.told, other.told]).toEqual([[], ['pause']]);
+    other.forget();
+  });
+
+  it('is not given up for further calls of a connection that has one running', () => {
+    const add = crowd({ maxBytes: 100 * KIB });
+    const calls = [add(40 * KIB, crowded), add(40 * KIB, crowded), add(10 * KIB, quiet)];
+    const further = add(20 * KIB, quiet);
+    expect([...calls, further].map(({ told }) => told)).toEqual([[], [], [], ['pause']]);
+    further.forget();
+  });
+
+  it('is made by the crowd when too many wait, and not by a call of another connection that stood still longer', () => {
+    const add = crowd({ maxBytes: 100 * KIB, maxWaiting: 1 });
+    const bystander = add(20 * KIB, quiet);
+    const calls = Array.from({ length: 8 }, () => add(30 * KIB, crowded));
+    expect(bystander.told).toEqual([]);
+    expect(calls.filter(({ told }) => told.includes('end')).length).toBeGreaterThan(0);
+    calls.forEach((call) => call.forget());
+  });
+
+  it('counts only calls that run, so that those that are over weigh on nobody', () => {
+    const add = crowd({ maxBytes: 100 * KIB });
+    for (let round = 0; round < 5; round++) {
+      const calls = [add(30 * KIB, crowded), add(30 * KIB, crowded), add(30 * KIB, crowded), add(30 * KIB, crowded)];
+      calls.forEach((call) => call.holds(0, false));
+    }
+    const others = [add(45 * KIB, quiet), add(45 * KIB, quiet)];
+    const next = add(20 * KIB, crowded);
+    expect(next.told).toEqual(['pause', 'resume']);
+    others.forEach((call) => call.forget());
+  });
+});
+
+describe('a crowd of calls on one connection that stay within a message', () => {
+  it('does not hold up a large message on another connection, and is finished afterwards', async () => {
+    await using own = await startTestServer([echoService()], { 'partial-message-budget': 4 * BUDGET_BYTES });
+    await using many = await connectRaw(own.grpcPort);
+    await using other = await connectRaw(own.grpcPort);
+    const crowd = Array.from({ length: 30 }, () => many.call('/leat.test.Echo/Upload'));
+    const first = Buffer.concat([small, message.subarray(0, 60_000)]);
+    await Promise.all(crowd.map(({ stream }) => new Promise((resolve) => stream.write(first, resolve))));
+    await new Promise((resolve) => many.session.ping(resolve));
+    const bystander = other.call('/leat.test.Echo/Unary');
+    bystander.stream.end(message);
+    await expect(bystander.ended).resolves.toMatchObject({ status: Status.OK });
+    for (const { stream } of crowd) stream.end(message.subarray(60_000));
+    const ends = await Promise.all(crowd.map(({ ended }) => ended));
+    expect(ends.map(({ status, reason }) => `${status} ${reason}`)).toEqual(crowd.map(() => '0 '));
   });
 });
