@@ -19,6 +19,8 @@ import type { PartialMessages } from './partial-messages.js';
 import { refusesMetadata, refusesPartialMessage, type Refusable } from './refusals.js';
 import { type DirectMethod, StreamCall } from './stream-call.js';
 import { UnaryCall, type UnaryMethod } from './unary-call.js';
+import type { UnaryTurns } from './unary-turns.js';
+import type { UnreadAnswers } from './unread-answers.js';
 import { presentable, type WireStatus } from './wire-status.js';
 
 type NextCall = Parameters<ServerInterceptor>[1];
@@ -39,6 +41,8 @@ export interface CallInterceptorDeps {
   /** The same, of streams both ways. */
   readonly directMethods: ReadonlyMap<string, DirectMethod>;
   readonly timeLimit: TimeLimit;
+  readonly unaryTurns: UnaryTurns;
+  readonly unreadAnswers: UnreadAnswers;
 }
 
 /** Makes the record of every call, keeps it up to date from below, and frees it. */

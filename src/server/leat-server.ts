@@ -33,6 +33,8 @@ import { createReflection } from './reflection.js';
 import type { LeatServer, ServedService } from './served-service.js';
 import { addressText, cannotListen, checkAddress } from './start-failure.js';
 import { installTransportTuning, transportOptions, type TransportHooks } from './transport.js';
+import { createUnaryTurns, type UnaryTurns } from './unary-turns.js';
+import { createUnreadAnswers } from './unread-answers.js';
 
 export interface ServerDeps {
   readonly config: Config;
@@ -153,8 +155,14 @@ interface Parts {
 }
 
 function createGrpcServer({ config, services, log }: ServerDeps, parts: Parts): LeatServer {
-  const { records, windows, connections, capacity } = parts;
+  const { records, windows, connectionLog, connections, capacity } = parts;
   const unaryMethods = new Map(services.flatMap(({ unaryMethods }) => [...unaryMethods]));
+  const unaryTurns: UnaryTurns = createUnaryTurns((connection) => !unreadAnswers.isFull(connection));
+  const unreadAnswers = createUnreadAnswers({
+    maxBytes: config.unreadResponseBudget,
+    onRead: (session) => unaryTurns.resume(session),
+    onDropped: (session) => connectionLog.droppedResponse(connections.of(session)),
+  });
   const interceptor = createCallInterceptor({
     records,
     partialMessages: createPartialMessages({ maxBytes: config.partialMessageBudget }),
@@ -165,6 +173,8 @@ function createGrpcServer({ config, services, log }: ServerDeps, parts: Parts): 
     directMethods: new Map(services.flatMap(({ directMethods }) => [...directMethods])),
     maxMetadataSize: config.maxMetadataSize,
     timeLimit: createTimeLimit(config.maxUnaryDuration),
+    unaryTurns,
+    unreadAnswers,
   });
   const hooks = createHooks(parts, (path) => unaryMethods.has(path));
   return createServer(
