@@ -12,6 +12,7 @@ import { requestSize } from '../middleware/request-codec.js';
 import { releaseStream, resetStream, sessionOf } from './base-call.js';
 import { BoundCall } from './bound-partial-message.js';
 import { recordEnd } from './call-end.js';
+import type { CallTurns } from './call-turns.js';
 import type { FirstMessages } from './first-message.js';
 import { holdHalfClose } from './hold-half-close.js';
 import type { InflateBudget } from './inflate-budget.js';
@@ -19,7 +20,6 @@ import type { PartialMessages } from './partial-messages.js';
 import { refusesMetadata, refusesPartialMessage, type Refusable } from './refusals.js';
 import { type DirectMethod, StreamCall } from './stream-call.js';
 import { UnaryCall, type UnaryMethod } from './unary-call.js';
-import type { UnaryTurns } from './unary-turns.js';
 import type { UnreadAnswers } from './unread-answers.js';
 import { presentable, type WireStatus } from './wire-status.js';
 
@@ -41,7 +41,7 @@ export interface CallInterceptorDeps {
   /** The same, of streams both ways. */
   readonly directMethods: ReadonlyMap<string, DirectMethod>;
   readonly timeLimit: TimeLimit;
-  readonly unaryTurns: UnaryTurns;
+  readonly unaryTurns: CallTurns;
   readonly unreadAnswers: UnreadAnswers;
 }
 

@@ -8,10 +8,10 @@ import { type Codec, decodeRequest, encodeResponse, requestSize } from '../middl
 import { REQUEST_ID_HEADER, requestIdOf } from '../middleware/request-id.js';
 import { resetStream, sessionOf } from './base-call.js';
 import type { BoundCall } from './bound-partial-message.js';
+import type { CallTurns } from './call-turns.js';
 import { holdHalfClose } from './hold-half-close.js';
 import { refusesMetadata, refusesPartialMessage, type Refusable } from './refusals.js';
 import { UnaryContext } from './unary-context.js';
-import type { UnaryTurns } from './unary-turns.js';
 import type { UnreadAnswers } from './unread-answers.js';
 import { detach } from '../streams/detach.js';
 import { withDetails } from './wire-status.js';
@@ -28,7 +28,7 @@ export interface UnaryMethod {
 export interface UnaryCallDeps {
   readonly records: CallRecords;
   readonly timeLimit: TimeLimit;
-  readonly unaryTurns: UnaryTurns;
+  readonly unaryTurns: CallTurns;
   readonly unreadAnswers: UnreadAnswers;
   /** In bytes. */
   readonly maxMetadataSize: number;

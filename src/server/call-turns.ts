@@ -1,9 +1,9 @@
-/** What unary calls may take of one turn of the event loop, in milliseconds, before others are served. */
+/** What such calls may take of one turn of the event loop, in milliseconds, before others are served. */
 const TURN_MS = 10;
 /** Beyond it calls are not made to wait: while they are handled, nothing further is read from their connections. */
 const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 
-export interface UnaryTurns {
+export interface CallTurns {
   /**
    * Calls `start` when it is the call's turn, soon and never at once. `bytes`: the size of its request. Returns a
    * function for a call that is over before; repeating it is harmless.
@@ -19,12 +19,11 @@ interface Waiting {
 }
 
 /**
- * Lets unary calls take turns, connections one after the other. Many methods answer from memory, without a wait in
- * between: hundreds of such calls that came together would run to their end before anything else is read or written,
- * and a page of 1 MiB takes 10 ms.
+ * Lets calls take turns, connections one after the other. Much is done for a call, or by its handler, without a wait in
+ * between: hundreds of calls that came together would run to that point before anything else is read or written.
  * @param mayStart false: the calls of the connection wait until `resume`
  */
-export function createUnaryTurns(mayStart: (connection: object) => boolean): UnaryTurns {
+export function createCallTurns(mayStart: (connection: object) => boolean = () => true): CallTurns {
   /** The first connection is next. */
   const lines = new Map<object, Set<Waiting>>();
   const held = new Map<object, Set<Waiting>>();
