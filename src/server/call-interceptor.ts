@@ -42,6 +42,7 @@ export interface CallInterceptorDeps {
   readonly directMethods: ReadonlyMap<string, DirectMethod>;
   readonly timeLimit: TimeLimit;
   readonly unaryTurns: CallTurns;
+  readonly streamTurns: CallTurns;
   readonly unreadAnswers: UnreadAnswers;
 }
 

@@ -174,6 +174,7 @@ function createGrpcServer({ config, services, log }: ServerDeps, parts: Parts): 
     maxMetadataSize: config.maxMetadataSize,
     timeLimit: createTimeLimit(config.maxUnaryDuration),
     unaryTurns,
+    streamTurns: createCallTurns(),
     unreadAnswers,
   });
   const receiving = createReceiveControl(config, connections, log);
