@@ -127,6 +127,12 @@ const table = {
     '64GiB',
     'Memory for data sent to calls that do not read yet; beyond it the connection that holds most is closed.',
   ),
+  'unread-response-budget': size(
+    '64MiB',
+    '4MiB',
+    '64GiB',
+    'Memory for unary responses not read yet; beyond it the connection with most loses its oldest one.',
+  ),
   'decompression-budget': size(
     '32MiB',
     '64KiB',

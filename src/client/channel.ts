@@ -1,3 +1,4 @@
+import { constants, type ClientHttp2Session } from 'node:http2';
 import { ChannelCredentials, Status, type ChannelOptions } from 'nice-grpc';
 import { createWindowBudget } from '../flow/window-budget.js';
 import { createWindowControl } from '../flow/control-windows.js';
@@ -71,12 +72,18 @@ export function openChannel(settings: ChannelSettings, env: Environment = proces
       : new WireChannel(formatHostPort(proxy), tunnelThrough(proxy, server, credentials), options);
   const resets = createResetGuard();
   watchSessions(channel, (session) => {
+    refusePushes(session);
     channel.add(session);
     resets.add(session);
     windows.control.add(session);
     keepAfterGoaway(session);
   });
   return { channel, address, proxy };
+}
+
+/** gRPC has no server push; the error of a pushed stream, to which grpc-js does not listen, would end the process. */
+function refusePushes(session: ClientHttp2Session): void {
+  session.on('stream', (pushed) => pushed.on('error', () => undefined).close(constants.NGHTTP2_REFUSED_STREAM));
 }
 
 /** The flow-control windows of a client. Its sessions have to be added. */

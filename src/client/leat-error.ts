@@ -171,7 +171,9 @@ function translate(thrown: unknown, details: OpenedDetails): LeatError {
       const message = `the call ended without an answer: ${thrown.details}`;
       return new LeatError(message, { code: Status.UNAVAILABLE, reason: clientReasons.connectionLost });
     }
-    return new LeatError(thrown.details || 'the call failed', { ...details, code: thrown.code });
+    // A server may send anything for a status.
+    const code = thrown.code in Status ? thrown.code : Status.UNKNOWN;
+    return new LeatError(thrown.details || 'the call failed', { ...details, code });
   }
   const { message } = Object(thrown) as { message?: unknown };
   const text = (typeof message === 'string' && message) || String(thrown) || 'something was thrown without a text';

@@ -3,7 +3,10 @@ import { DETAILS_TRAILER } from '../middleware/error-details.js';
 import { DomainError } from '../domain/errors.js';
 import type { AdmittedCall, CallGate, CallKind } from './call-limits.js';
 import type { Connection } from './connection.js';
+import type { CallTurns } from './call-turns.js';
 import type { Connections } from './connections.js';
+import { holdEnd } from './paused-buffer.js';
+import type { ReadTurns } from './read-turns.js';
 import { statusOf } from './wire-status.js';
 
 export interface AdmissionDeps {
@@ -11,6 +14,9 @@ export interface AdmissionDeps {
   readonly gate: CallGate;
   /** Methods with one request and one answer. */
   readonly isUnary: (path: string) => boolean;
+  readonly readTurns: ReadTurns;
+  /** For the calls of connections that begin many at once. */
+  readonly callTurns: CallTurns;
   /** A call was refused because there are too many. */
   refused(connection: Connection): void;
 }
@@ -40,11 +46,12 @@ export const tooManyCalls = new DomainError(
  * costs least.
  */
 export function admit(deps: AdmissionDeps, next: StreamListener): StreamListener {
-  const { connections, gate } = deps;
+  const { connections, gate, readTurns, callTurns } = deps;
   const refusal = refusalHeaders();
   return (stream, headers, flags) => {
-    const connection = connections.of(stream.session);
-    if (connection === undefined) return stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    const { session } = stream;
+    const connection = connections.of(session);
+    if (session === undefined || connection === undefined) return stream.close(constants.NGHTTP2_REFUSED_STREAM);
     const call = gate.admit(connection, kindOf(headers[':path'] ?? '', deps));
     connections.callBegan(connection, stream);
     stream.once('close', () => {
@@ -58,7 +65,16 @@ export function admit(deps: AdmissionDeps, next: StreamListener): StreamListener
       return stream.respond(refusal, { endStream: true });
     }
     (stream as Admittable)[ADMITTED] = call;
-    next(stream, headers, flags);
+    if (readTurns.of(session).opened()) return next(stream, headers, flags);
+    // Until grpc-js listens. By then many calls of a client that resets them at once are over, and cost no more.
+    stream.on('error', () => undefined);
+    const releaseEnd = holdEnd(stream);
+    const leave = callTurns.enter(session, 0, () => {
+      if (stream.closed) return void stream.destroy();
+      next(stream, headers, flags);
+      releaseEnd();
+    });
+    stream.once('close', leave);
   };
 }
 

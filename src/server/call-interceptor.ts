@@ -12,6 +12,7 @@ import { requestSize } from '../middleware/request-codec.js';
 import { releaseStream, resetStream, sessionOf } from './base-call.js';
 import { BoundCall } from './bound-partial-message.js';
 import { recordEnd } from './call-end.js';
+import type { CallTurns } from './call-turns.js';
 import type { FirstMessages } from './first-message.js';
 import { holdHalfClose } from './hold-half-close.js';
 import type { InflateBudget } from './inflate-budget.js';
@@ -19,6 +20,7 @@ import type { PartialMessages } from './partial-messages.js';
 import { refusesMetadata, refusesPartialMessage, type Refusable } from './refusals.js';
 import { type DirectMethod, StreamCall } from './stream-call.js';
 import { UnaryCall, type UnaryMethod } from './unary-call.js';
+import type { UnreadAnswers } from './unread-answers.js';
 import { presentable, type WireStatus } from './wire-status.js';
 
 type NextCall = Parameters<ServerInterceptor>[1];
@@ -39,6 +41,9 @@ export interface CallInterceptorDeps {
   /** The same, of streams both ways. */
   readonly directMethods: ReadonlyMap<string, DirectMethod>;
   readonly timeLimit: TimeLimit;
+  readonly unaryTurns: CallTurns;
+  readonly streamTurns: CallTurns;
+  readonly unreadAnswers: UnreadAnswers;
 }
 
 /** Makes the record of every call, keeps it up to date from below, and frees it. */

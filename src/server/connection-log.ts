@@ -10,6 +10,8 @@ const quiet: ReadonlySet<CloseReason> = new Set(['client', 'lost', 'idle', 'max-
 export interface ConnectionLog extends ConnectionObserver {
   /** A call was refused because there are too many. */
   refusedCall(connection: Connection, reason: string): void;
+  /** A unary response was dropped, because clients do not read more of them than may wait. */
+  droppedResponse(connection: Connection | undefined): void;
 }
 
 /** Logs and counts what happens to connections, and calls that are refused before anything is known of them. */
@@ -28,6 +30,11 @@ export function createConnectionLog(log: LimitedLog, registry: Registry): Connec
     registers,
   });
   const refusedCalls = counter('leat_calls_refused_total', 'Calls refused before their handler ran, by reason.');
+  const droppedResponses = new Counter({
+    name: 'leat_unread_responses_dropped_total',
+    help: 'Unary responses that were dropped: clients did not read them, and others exceeded unread-response-budget.',
+    registers,
+  });
 
   return {
     opened: () => open.inc(),
@@ -55,6 +62,14 @@ export function createConnectionLog(log: LimitedLog, registry: Registry): Connec
       refusedCalls.inc({ reason: 'HTTP2_LIMIT' }, calls);
       const message = 'HTTP/2 reset calls: their header fields are too large or too many, or there are too many calls';
       log.write('warn', `dropped ${address}`, { peer: address, calls }, message);
+    },
+
+    droppedResponse(connection) {
+      droppedResponses.inc();
+      const peer = connection?.address ?? 'unknown';
+      const message =
+        'reset a unary call: its client does not read the response, and unread-response-budget is used up';
+      log.write('warn', `unread ${peer}`, { peer }, message);
     },
 
     refusedCall({ address }, reason) {

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { RequestGate, type Stage } from './request-gate.js';
 
 /** Why a connection was closed before its time. */
-export type CloseReason = 'full' | 'slow request' | 'slow reader';
+export type CloseReason = 'full' | 'slow request' | 'slow reader' | 'no request';
 
 export interface HttpConnections {
   readonly size: number;
@@ -46,6 +46,7 @@ export function createHttpConnections(options: HttpConnectionsOptions): HttpConn
         stageMs: timeoutMs,
         // A client that keeps its connection for later did nothing wrong.
         onTimeout: (stage) => stage !== 'idle' && onClosed(stage === 'busy' ? 'slow reader' : 'slow request'),
+        onRefused: () => onClosed('no request'),
       });
       open.add(gate);
       socket.once('close', () => open.delete(gate));

@@ -16,6 +16,7 @@ import { createCallerMiddleware } from '../middleware/caller.js';
 import { admit } from './admission.js';
 import { createCallInterceptor } from './call-interceptor.js';
 import { createCallGate } from './call-limits.js';
+import { type CallTurns, createCallTurns } from './call-turns.js';
 import { type Capacity, capacityOf } from './capacity.js';
 import { createConnectionLog, type ConnectionLog } from './connection-log.js';
 import type { Connection } from './connection.js';
@@ -33,6 +34,7 @@ import { createReflection } from './reflection.js';
 import type { LeatServer, ServedService } from './served-service.js';
 import { addressText, cannotListen, checkAddress } from './start-failure.js';
 import { installTransportTuning, transportOptions, type TransportHooks } from './transport.js';
+import { createUnreadAnswers } from './unread-answers.js';
 
 export interface ServerDeps {
   readonly config: Config;
@@ -168,8 +170,14 @@ interface Parts {
 }
 
 function createGrpcServer({ config, services, log }: ServerDeps, parts: Parts): LeatServer {
-  const { records, windows, connections, capacity } = parts;
+  const { records, windows, connectionLog, connections, capacity } = parts;
   const unaryMethods = new Map(services.flatMap(({ unaryMethods }) => [...unaryMethods]));
+  const unaryTurns: CallTurns = createCallTurns((connection) => !unreadAnswers.isFull(connection));
+  const unreadAnswers = createUnreadAnswers({
+    maxBytes: config.unreadResponseBudget,
+    onRead: (session) => unaryTurns.resume(session),
+    onDropped: (session) => connectionLog.droppedResponse(connections.of(session)),
+  });
   const interceptor = createCallInterceptor({
     records,
     partialMessages: createPartialMessages({ maxBytes: config.partialMessageBudget }),
@@ -180,17 +188,13 @@ function createGrpcServer({ config, services, log }: ServerDeps, parts: Parts): 
     directMethods: new Map(services.flatMap(({ directMethods }) => [...directMethods])),
     maxMetadataSize: config.maxMetadataSize,
     timeLimit: createTimeLimit(config.maxUnaryDuration),
+    unaryTurns,
+    streamTurns: createCallTurns(),
+    unreadAnswers,
   });
-  const hooks = createHooks(parts, (path) => unaryMethods.has(path));
-  return createServer(
-    transportOptions(
-      { ...config, ...capacity },
-      [interceptor],
-      windows,
-      hooks,
-      createReceiveControl(config, connections, log),
-    ),
-  )
+  const receiving = createReceiveControl(config, connections, log);
+  const hooks = createHooks(parts, receiving, (path) => unaryMethods.has(path));
+  return createServer(transportOptions({ ...config, ...capacity }, [interceptor], windows, hooks, receiving))
     .use(createCallBoundary({ records, maxUnaryMs: config.maxUnaryDuration }))
     .use(createCallerMiddleware())
     .use(createAbortGuard());
@@ -198,15 +202,17 @@ function createGrpcServer({ config, services, log }: ServerDeps, parts: Parts): 
 
 function createHooks(
   { connections, connectionLog, capacity }: Parts,
+  { turns: readTurns }: ReceiveControl,
   isUnary: (path: string) => boolean,
 ): TransportHooks {
   const refused = (connection: Connection) => connectionLog.refusedCall(connection, 'TOO_MANY_CALLS');
   const gate = createCallGate(capacity, refused);
+  const callTurns = createCallTurns();
   return {
     connected: (session) => void connections.add(session),
     acceptFailed: (error) => connectionLog.acceptFailed(error),
     refused: (address) => connectionLog.refused(address),
-    admit: (next) => admit({ connections, gate, isUnary, refused }, next),
+    admit: (next) => admit({ connections, gate, isUnary, refused, readTurns, callTurns }, next),
   };
 }
 

@@ -39,6 +39,21 @@ export function bufferWhilePaused(stream: ServerHttp2Stream, { budget, turns }: 
   buffered[BUFFER] = new PausedBuffer(session, budget, turns.of(session));
 }
 
+/**
+ * Keeps the stream from emitting `end` before anybody listens, as Node makes a stream without data do. Returns a function
+ * that ends this.
+ */
+export function holdEnd(stream: ServerHttp2Stream): () => void {
+  const buffered = stream as unknown as Buffered;
+  const buffer = buffered[BUFFER];
+  if (buffer === undefined) return () => undefined;
+  buffer.isEndHeld = true;
+  return () => {
+    buffer.isEndHeld = false;
+    if (buffer.isEmpty && buffer.isEnded) buffered.push(null);
+  };
+}
+
 /** The blocks of one stream, oldest first. */
 class PausedBuffer {
   private readonly blocks: Buffer[] = [];
@@ -48,6 +63,8 @@ class PausedBuffer {
   private isWatched = false;
   /** The client has half-closed. */
   isEnded = false;
+  /** Nobody listens yet. */
+  isEndHeld = false;
 
   constructor(
     private readonly session: Http2Session,
@@ -114,7 +131,8 @@ function install(prototype: ReceivingStream & { [installed]?: true }): void {
     const buffer = this[BUFFER];
     if (buffer === undefined || this.destroyed) return push.call(this, chunk);
     buffer.turn.received();
-    if (buffer.isEmpty && (chunk === null || this.readableFlowing === true)) return push.call(this, chunk);
+    const isPassed = chunk === null ? !buffer.isEndHeld : this.readableFlowing === true;
+    if (buffer.isEmpty && isPassed) return push.call(this, chunk);
     if (chunk !== null) return buffer.add(this, chunk);
     buffer.isEnded = true;
     return false;

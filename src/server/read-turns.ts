@@ -6,15 +6,22 @@ const MAX_FRAMES = 1_024;
 const FIRST_LOOK_MS = 10;
 const LAST_LOOK_MS = 160;
 
+/** The header fields of a call, and what the call costs from there on, count as so many frames. */
+const CALL_FRAMES = 8;
+/** Calls that a connection may begin in one turn of the event loop before they take turns with those of others. */
+const MAX_CALLS = 32;
+
 /** Of one connection. */
 export interface ReadTurn {
   /** A DATA frame came. */
   received(): void;
+  /** A call came; false if the connection began many in this turn. */
+  opened(): boolean;
 }
 
 /**
- * Lets connections take turns when they send very many frames. Node reads up to 2 MiB of a connection at once, and
- * 200,000 frames of one byte in them keep everybody else waiting for a second. A connection that has sent many frames is
+ * Lets connections take turns when they send very many frames, or begin very many calls. Node reads up to 2 MiB of a
+ * connection at once, and 200,000 frames of one byte in them keep everybody else waiting for a second. A connection that has sent many frames is
  * not read from until its turn comes, one such connection in each turn of the event loop: it gets the time that others
  * leave. Frames of the usual size are never so many.
  */
@@ -65,13 +72,20 @@ export function createReadTurns(maxFrames = MAX_FRAMES): ReadTurns {
   function create(session: Http2Session): ReadTurn {
     let frames = 0;
     let lastTurn = -1;
+    function count(more: number): void {
+      if (!isTurnRunning) setImmediate(endTurn);
+      isTurnRunning = true;
+      if (lastTurn !== turn) frames = 0;
+      lastTurn = turn;
+      if (frames < maxFrames && frames + more >= maxFrames) stop(session);
+      frames += more;
+    }
+
     return {
-      received() {
-        if (!isTurnRunning) setImmediate(endTurn);
-        isTurnRunning = true;
-        if (lastTurn !== turn) frames = 0;
-        lastTurn = turn;
-        if (++frames === maxFrames) stop(session);
+      received: () => count(1),
+      opened() {
+        count(CALL_FRAMES);
+        return frames <= MAX_CALLS * CALL_FRAMES;
       },
     };
   }

@@ -12,6 +12,8 @@ export interface GateOptions {
   readonly stageMs: number;
   /** Called before a connection is closed because `stage` lasted too long. */
   readonly onTimeout: (stage: Stage) => void;
+  /** Called before a connection is closed because what it sends is no request. */
+  readonly onRefused: () => void;
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -20,6 +22,12 @@ const [LF, CR] = [10, 13];
 /** After the last response what the client still sends is read for so long, or a reset could overtake the response. */
 const LINGER_MS = 500;
 const LINGER_BYTES = 64 * 1024;
+
+/**
+ * Of a head, empty lines before it included. Node refuses headers of half that size, but it counts no empty lines, and
+ * counts nothing once it has answered with `connection: close`.
+ */
+const MAX_HEAD_BYTES = 16 * 1024;
 
 /**
  * A connection as Node's HTTP server sees it: the head of one request at a time. Node by itself parses all that came in
@@ -36,6 +44,7 @@ export class RequestGate extends Duplex {
   /** Of the head that is being read. */
   private isLineEmpty = true;
   private isBegun = false;
+  private headBytes = 0;
   private timer: NodeJS.Timeout | undefined = undefined;
 
   constructor(
@@ -56,12 +65,20 @@ export class RequestGate extends Duplex {
     });
   }
 
-  /** The response was written to the socket: the next request may come. */
+  /**
+   * The response was written to the socket: the next request may come. In a later turn of the event loop, for thousands of
+   * them may be there already.
+   */
   next(): void {
+    setImmediate(() => this.begin());
+  }
+
+  private begin(): void {
     if (this.destroyed) return;
     this.isOpen = true;
     this.isLineEmpty = true;
     this.isBegun = false;
+    this.headBytes = 0;
     this.enter('idle');
     this.pass();
   }
@@ -96,6 +113,7 @@ export class RequestGate extends Duplex {
 
   private pass(): void {
     if (this.isOpen && this.held.length > 0) this.passHead();
+    if (this.headBytes > MAX_HEAD_BYTES) return this.refuse();
     if (!this.isOpen) this.socket.pause();
     else if (this.isEnded) this.push(null);
     else this.socket.resume();
@@ -115,7 +133,9 @@ export class RequestGate extends Duplex {
 
   /** Where the head ends, behind an empty line; undefined if more of it has to come. */
   private headEnd(): number | undefined {
-    for (const [index, byte] of this.held.entries()) {
+    const { held } = this;
+    for (let index = 0; index < held.length && this.headBytes <= MAX_HEAD_BYTES; index++, this.headBytes++) {
+      const byte = held[index];
       if (byte === LF) {
         // Empty lines before a request are skipped by Node.
         if (this.isLineEmpty && this.isBegun) return index + 1;
@@ -126,6 +146,11 @@ export class RequestGate extends Duplex {
       }
     }
     return undefined;
+  }
+
+  private refuse(): void {
+    this.options.onRefused();
+    this.abort();
   }
 
   private enter(stage: Stage, ms = this.options.stageMs): void {

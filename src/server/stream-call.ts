@@ -9,6 +9,7 @@ import { type Codec, decodeRequest } from '../middleware/request-codec.js';
 import { REQUEST_ID_HEADER, requestIdOf } from '../middleware/request-id.js';
 import { sessionOf, writeFrame } from './base-call.js';
 import type { BoundCall } from './bound-partial-message.js';
+import type { CallTurns } from './call-turns.js';
 import { holdHalfClose } from './hold-half-close.js';
 import { refusesMetadata, refusesPartialMessage, type Refusable } from './refusals.js';
 import { withDetails } from './wire-status.js';
@@ -25,12 +26,16 @@ export interface DirectMethod {
 export interface StreamCallDeps {
   readonly records: CallRecords;
   readonly windows: WindowControl;
+  /** For streams whose client sends many messages at once. */
+  readonly streamTurns: CallTurns;
   /** In bytes. */
   readonly maxMetadataSize: number;
 }
 
 /** Before each message: whether it is compressed, and its length. */
 const LENGTH_BYTES = 5;
+/** Of one stream, before it is the turn of others: a window may be full of messages of a few bytes. */
+const MESSAGES_IN_A_TURN = 16;
 
 /**
  * Carries a stream both ways right above grpc-js's innermost call, as UnaryCall carries others: all messages that came
@@ -44,6 +49,7 @@ export class StreamCall extends ServerInterceptingCall implements Listener, Dire
   private disarm: (() => void) | undefined = undefined;
   private sent: (() => void) | undefined = undefined;
   private isReading = false;
+  private messagesInTurn = 0;
   private isAsked = false;
   private isOver = false;
 
@@ -159,16 +165,31 @@ export class StreamCall extends ServerInterceptingCall implements Listener, Dire
     this.deps.records.left(record);
   }
 
-  /** A message that is there already comes before `startRead` returns: however many they are, none is called by another. */
+  /**
+   * A message that is there already comes before `startRead` returns: however many they are, none is called by another,
+   * and others are served between them.
+   */
   private readOn(): void {
     this.isAsked = true;
     if (this.isReading) return;
     this.isReading = true;
+    this.readSome();
+  }
+
+  private readSome(): void {
     while (this.isAsked && !this.isOver) {
+      if (this.messagesInTurn === MESSAGES_IN_A_TURN) return this.readLater();
+      this.messagesInTurn++;
       this.isAsked = false;
       this.call.nextCall.startRead();
     }
     this.isReading = false;
+  }
+
+  private readLater(): void {
+    const { nextCall } = this.call;
+    this.messagesInTurn = 0;
+    this.deps.streamTurns.enter(sessionOf(nextCall) ?? nextCall, 0, () => this.readSome());
   }
 
   private sendHeader(): void {

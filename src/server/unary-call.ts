@@ -4,13 +4,15 @@ import type { CallRecords } from '../middleware/call-records.js';
 import { CALLER_HEADER, callerOf } from '../middleware/caller.js';
 import type { TimeLimit } from '../middleware/deadline.js';
 import { toClientError } from '../middleware/error-mapping.js';
-import { type Codec, decodeRequest, encodeResponse } from '../middleware/request-codec.js';
+import { type Codec, decodeRequest, encodeResponse, requestSize } from '../middleware/request-codec.js';
 import { REQUEST_ID_HEADER, requestIdOf } from '../middleware/request-id.js';
-import { resetStream } from './base-call.js';
+import { resetStream, sessionOf } from './base-call.js';
 import type { BoundCall } from './bound-partial-message.js';
+import type { CallTurns } from './call-turns.js';
 import { holdHalfClose } from './hold-half-close.js';
 import { refusesMetadata, refusesPartialMessage, type Refusable } from './refusals.js';
 import { UnaryContext } from './unary-context.js';
+import type { UnreadAnswers } from './unread-answers.js';
 import { detach } from '../streams/detach.js';
 import { withDetails } from './wire-status.js';
 
@@ -26,6 +28,8 @@ export interface UnaryMethod {
 export interface UnaryCallDeps {
   readonly records: CallRecords;
   readonly timeLimit: TimeLimit;
+  readonly unaryTurns: CallTurns;
+  readonly unreadAnswers: UnreadAnswers;
   /** In bytes. */
   readonly maxMetadataSize: number;
 }
@@ -38,6 +42,7 @@ export interface UnaryCallDeps {
 export class UnaryCall extends ServerInterceptingCall implements Listener {
   private metadata: Metadata | undefined = undefined;
   private request: unknown = undefined;
+  private leaveTurns: (() => void) | undefined = undefined;
 
   constructor(
     private readonly method: UnaryMethod,
@@ -74,11 +79,15 @@ export class UnaryCall extends ServerInterceptingCall implements Listener {
     if (refusesPartialMessage(this.call, this.bound)) return;
     // A connection that is lost looks like a half-close as well.
     if (this.request === undefined) return holdHalfClose(() => this.refuse('Received no request message'));
-    detach(this.answer(this.metadata ?? new Metadata()));
+    const { nextCall } = this.call;
+    this.leaveTurns = this.deps.unaryTurns.enter(sessionOf(nextCall) ?? nextCall, requestSize(this.request), () =>
+      detach(this.answer(this.metadata ?? new Metadata())),
+    );
   }
 
   onCancel(): void {
     this.bound.over();
+    this.leaveTurns?.();
     this.deps.timeLimit.delete(this.call.record);
     this.deps.records.closed(this.call.record);
   }
@@ -119,7 +128,11 @@ export class UnaryCall extends ServerInterceptingCall implements Listener {
     // grpc-js has answered by itself, at the deadline for example.
     if (record.status !== undefined) return;
     this.sendHeader(context);
-    nextCall.sendMessage(message, () => void record.messagesOut++);
+    const written = this.deps.unreadAnswers.add(nextCall, record.bytesOut);
+    nextCall.sendMessage(message, () => {
+      record.messagesOut++;
+      written();
+    });
     // A message that is too large has had its status.
     if (record.status === undefined) nextCall.sendStatus({ ...OK, metadata: context.wireTrailer() });
   }

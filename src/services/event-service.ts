@@ -89,6 +89,8 @@ export function createEventService({ store, limits, heartbeatMs }: EventServiceD
           ...(await source.readPage(from, bounds)),
         }),
       };
+      // The first page of a call can be a long scan too, and hundreds of calls may come together.
+      await takeTurn(signal);
       for await (const { page, state } of tail(ownPages, { ...query, after, signal, takeTurn })) {
         yield respond(page, state, query.tokens);
         // Only now is the next page read: a reader who stops holds what is on its way to the socket and nothing else.

@@ -60,6 +60,32 @@ describe('the HTTP port', () => {
     await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()));
   });
 
+  it('answers others between the requests that a client pipelines', async () => {
+    await using test = await startTestServer([]);
+    await using many = await connectTcp(test.httpPort);
+    await using other = await connectTcp(test.httpPort);
+    many.socket.write(PROBE.repeat(1_000));
+    await many.receives(READY, 1);
+    other.socket.write(PROBE);
+    await other.receives(READY, 1);
+    expect(many.received().split(READY).length).toBeLessThan(1_000);
+    await many.receives(READY, 1_000);
+  });
+
+  it.each([
+    ['empty lines without end', ''],
+    [
+      'more bytes after a response that closes the connection',
+      'POST / HTTP/1.1\r\nhost: leat\r\nexpect: 100-continue\r\n',
+    ],
+  ])('closes a connection that sends %s', async (_, begin) => {
+    await using test = await startTestServer([], { 'http-timeout': '1h' });
+    await using client = await connectTcp(test.httpPort);
+    client.socket.write(begin + '\r\n'.repeat(20_000));
+    await client.closed;
+    expect(test.log.map(({ message }) => message)).toContain('an HTTP connection was closed: no request');
+  });
+
   it('closes a connection whose client pipelines requests and reads nothing', async () => {
     await using test = await startTestServer([], { 'http-timeout': '100ms' });
     // So large that a few responses fill the buffers of the operating system.
