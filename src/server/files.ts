@@ -11,6 +11,7 @@ import type { ByteStore } from '../store/byte-store.js';
 import { type FileByteStoreOptions, openFileByteStore } from '../store/bytes/index.js';
 import { createDiskReserve } from '../store/sqlite/disk-reserve.js';
 import { writeHeadroom } from '../store/sqlite/disk-space.js';
+import { walBytes } from '../store/sqlite/schema.js';
 import type { Store } from '../store/store.js';
 import { startExpiry } from './expiry.js';
 
@@ -52,6 +53,7 @@ export async function openFiles(deps: FilesDeps): Promise<Files> {
     bytes: { freeBytes },
     // An upload that fills its reservation must still find room for the write that completes it.
     minFreeBytes: Math.max(config.minFreeDisk, writeHeadroom(reserve)),
+    storeBytes: walBytes(reserve.bytes),
     maxIdleMs: config.uploadReservationIdle,
     now: Date.now,
   });

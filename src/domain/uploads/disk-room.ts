@@ -22,6 +22,8 @@ export interface DiskRoomOptions {
   readonly bytes: Pick<ByteStore, 'freeBytes'>;
   /** What is left free on the disk. */
   readonly minFreeBytes: number;
+  /** Of these, what the store itself may fill while an upload that has a reservation is written. Default: 0. */
+  readonly storeBytes?: number;
   /** A reservation ends when nothing was written for so long. Milliseconds. */
   readonly maxIdleMs: number;
   /** Milliseconds since 1970. */
@@ -33,7 +35,7 @@ interface Reservation {
   activeAtMs: number;
 }
 
-export function createDiskRoom({ bytes, minFreeBytes, maxIdleMs, now }: DiskRoomOptions): DiskRoom {
+export function createDiskRoom({ bytes, minFreeBytes, storeBytes = 0, maxIdleMs, now }: DiskRoomOptions): DiskRoom {
   const reservations = new Map<string, Reservation>();
 
   function reservedByOthers(uploadId: string): number {
@@ -66,7 +68,7 @@ export function createDiskRoom({ bytes, minFreeBytes, maxIdleMs, now }: DiskRoom
       const free = (await bytes.freeBytes()) - minFreeBytes;
       const reserved = reservedByOthers(uploadId);
       // One with a reservation does not make up for what somebody else wrote to the disk: others keep theirs as it does.
-      return reservations.has(uploadId) ? free : free - reserved;
+      return reservations.has(uploadId) ? free + storeBytes : free - reserved;
     },
   };
 }

@@ -2,12 +2,13 @@ import { describe, expect, it } from '@jest/globals';
 import { createDiskRoom } from '../../../src/domain/uploads/disk-room.js';
 
 /** A disk of 100 bytes, of which 10 are to stay free; reservations end after a second. */
-function createDisk() {
+function createDisk(storeBytes?: number) {
   let free = 100;
   let nowMs = 0;
   const room = createDiskRoom({
     bytes: { freeBytes: async () => free },
     minFreeBytes: 10,
+    storeBytes,
     maxIdleMs: 1_000,
     now: () => nowMs,
   });
@@ -48,6 +49,14 @@ describe('the room on the disk', () => {
     await room.reserve('b', 40);
     expect(await room.available('a')).toBe(60);
     expect(await room.available('unannounced')).toBe(0);
+  });
+
+  it('lets an upload with a reservation use all of it, although the store writes meanwhile', async () => {
+    const { room, write } = createDisk(4);
+    await room.reserve('a', 90);
+    write(90 + 4);
+    expect(await room.available('a')).toBe(0);
+    expect(await room.available('unannounced')).toBe(-94);
   });
 
   it('comes back when the upload ends, and when nothing was written for the time', async () => {
