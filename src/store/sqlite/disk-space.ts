@@ -35,6 +35,12 @@ export function createDiskSpace(db: Database, reserve: DiskReserve) {
     return Math.max(pages * pageSize - (statSync(db.name, { throwIfNoEntry: false })?.size ?? 0), 0);
   }
 
+  /** Bytes by which the WAL may still grow until it is written back. */
+  function walGrowth(): number {
+    const size = statSync(`${db.name}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+    return Math.max(walBytes(reserve.bytes) - size, 0);
+  }
+
   /** Writes the WAL back and cuts it off, as far as there is room: what it held then belongs to the disk again. */
   function checkpoint(): void {
     try {
@@ -45,14 +51,18 @@ export function createDiskSpace(db: Database, reserve: DiskReserve) {
     }
   }
 
-  /** Bytes that are free beside what the WAL and a commit need; `missing`: of the reserve. */
-  function spare(missing: number): number {
-    const free = reserve.free();
-    if (free > PLENTY_BYTES && missing === 0) return free - PLENTY_BYTES / 2;
-    return free - growth() - missing - COMMIT_BYTES;
-  }
+  /** Bytes that are free when the WAL has been written back and one more commit was made. */
+  const spare = () => reserve.free() - growth() - COMMIT_BYTES;
 
-  const hasRoom = (bytes: number) => spare(reserve.missing) >= bytes;
+  /**
+   * Work that frees space fills the WAL first: without the growth of the WAL in the sum, a write could be refused a moment
+   * after the same was served.
+   */
+  function hasRoom(bytes: number): boolean {
+    const { missing } = reserve;
+    if (missing === 0 && reserve.free() - bytes > PLENTY_BYTES) return true;
+    return spare() - walGrowth() - missing >= bytes;
+  }
 
   return {
     /** Whether units that do not free space may be written now. */
@@ -84,7 +94,7 @@ export function createDiskSpace(db: Database, reserve: DiskReserve) {
     recover(): void {
       if (this.isTight) checkpoint();
       // A part of it is better than none: what is free may be taken by others at any time.
-      if (reserve.missing > 0) reserve.grow(spare(0));
+      if (reserve.missing > 0) reserve.grow(spare());
       if (hasRefused && reserve.missing === 0) hasRefused = !hasRoom(0);
     },
   };
