@@ -1,66 +1,27 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createLeatClient, type Delivery, type JoinedRoom, type Rooms } from '../../src/client/index.js';
-import { spawnServer, type ChildServer } from '../support/child-server.js';
-import { startCuttingProxy, type CuttingProxy } from '../support/cutting-proxy.js';
 import { createResourceStack, type ResourceStack } from '../support/resource-stack.js';
 import { soon } from '../support/soon.js';
 import { makeTempDir } from '../support/temp-dir.js';
+import { below, startUnstableServer, SURVIVAL_ROUNDS, type UnstableServer } from '../support/unstable-server.js';
 
-/** How long the service has a hard time. The longer form: `LEAT_SURVIVAL_SECONDS=300 npm test -- rooms-survival`. */
-const SECONDS = Number(process.env.LEAT_SURVIVAL_SECONDS ?? 12);
 /** Those who wait for long are not there when it is hard. */
 const backoff = { maxMs: 300 };
 const ROOMS = ['red', 'blue'] as const;
 const USERS = ['ann', 'bob', 'carl'] as const;
 
 let resources: ResourceStack;
-let server: ChildServer;
-let proxy: CuttingProxy;
-let flags: Readonly<Record<string, unknown>>;
-const drains: (number | null)[] = [];
+let server: UnstableServer;
 
 beforeAll(async () => {
   resources = createResourceStack();
   const dir = resources.use(await makeTempDir());
-  flags = { 'data-dir': dir.path, 'drain-timeout': '2s' };
-  // The port is found by the first server, and all others listen there.
-  server = spawnServer(flags);
-  const { grpcPort } = await server.serving;
-  flags = { ...flags, listen: `127.0.0.1:${grpcPort}` };
-  resources.use({ [Symbol.asyncDispose]: async () => server[Symbol.asyncDispose]() });
-  proxy = resources.use(await startCuttingProxy(grpcPort));
+  const flags = { 'data-dir': dir.path, 'drain-timeout': '2s' };
+  const maxBytes = { toClient: 60_000, toServer: 30_000 };
+  server = resources.use(await startUnstableServer({ flags, maxPauseMs: 400, maxBytes }));
 });
 afterAll(() => resources.dispose());
-
-const below = (limit: number) => Math.floor(Math.random() * limit);
-
-async function restart(signal: NodeJS.Signals): Promise<void> {
-  const { code } = await server.kill(signal);
-  if (signal === 'SIGTERM') drains.push(code);
-  server = spawnServer(flags);
-  await server.serving;
-}
-
-/** What happens to the service. */
-const calamities: Readonly<Record<string, () => Promise<void>>> = {
-  kill: () => restart('SIGKILL'),
-  drain: () => restart('SIGTERM'),
-  cut: async () => proxy.cutNow(),
-  async cutAtAByte() {
-    proxy.plan(below(2) === 0 ? { toClient: below(60_000) } : { toServer: below(30_000) });
-    proxy.cutNow();
-  },
-};
-
-async function rage(until: number): Promise<void> {
-  const names = Object.keys(calamities);
-  // Each of them at least once, however slow the machine is.
-  for (let turn = 0; turn < names.length || Date.now() < until; turn++) {
-    await calamities[names[turn < names.length ? turn : below(names.length)] ?? '']?.();
-    await delay(below(400));
-  }
-}
 
 /** Says numbers until it is enough, in bursts, and tells what became of each. */
 async function talk(rooms: Rooms, room: JoinedRoom, isEnough: () => boolean): Promise<Delivery[]> {
@@ -105,7 +66,7 @@ function listen(room: JoinedRoom): Listener {
 
 /** What is on the log, read in peace, without anything that resumes. */
 async function readLog(room: string): Promise<Line[]> {
-  const { events } = resources.use(createLeatClient({ address: String(flags.listen) }));
+  const { events } = resources.use(createLeatClient({ address: server.direct }));
   const lines: Line[] = [];
   for await (const { records } of events.listEvents({ topic: `rooms/${room}` })) {
     lines.push(...records.map(({ offset, author, event }) => ({ offset, author, text: event?.payload?.value })));
@@ -120,14 +81,14 @@ describe('rooms of a service that is killed, restarted, drained and cut', () => 
       let enough = false;
       let setbacks = 0;
       const people = USERS.map((user) => {
-        const client = resources.use(createLeatClient({ address: `127.0.0.1:${proxy.port}`, user }));
+        const client = resources.use(createLeatClient({ address: server.address, user }));
         const onState = ({ state }: { state: string }) => void (state === 'reconnecting' && setbacks++);
         const rooms = client.joinRooms({ backoff, onState });
         const joined = ROOMS.map((name) => rooms.join(name, { start: 'first' }));
         return { rooms, joined, listeners: joined.map(listen) };
       });
       const talking = people.flatMap(({ rooms, joined }) => joined.map((room) => talk(rooms, room, () => enough)));
-      await rage(Date.now() + SECONDS * 1_000);
+      await server.fail();
       enough = true;
       const deliveries = await soon('all messages to be durable', Promise.all(talking), 60_000);
 
@@ -149,8 +110,8 @@ describe('rooms of a service that is killed, restarted, drained and cut', () => 
         }
       }
       expect(setbacks).toBeGreaterThan(2);
-      expect(drains.every((code) => code === 0)).toBe(true);
+      expect(server.drains.every((code) => code === 0)).toBe(true);
     },
-    120_000 + SECONDS * 3_000,
+    120_000 + SURVIVAL_ROUNDS * 20_000,
   );
 });

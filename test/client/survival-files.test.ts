@@ -2,16 +2,12 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createLeatClient, type LeatClient, type UploadSource } from '../../src/client/index.js';
-import { spawnServer, type ChildServer } from '../support/child-server.js';
-import { startCuttingProxy, type CuttingProxy } from '../support/cutting-proxy.js';
 import { createResourceStack, type ResourceStack } from '../support/resource-stack.js';
 import { makeTempDir } from '../support/temp-dir.js';
+import { below, startUnstableServer, SURVIVAL_ROUNDS, type UnstableServer } from '../support/unstable-server.js';
 
-/** How long the service has a hard time. The longer form: `LEAT_SURVIVAL_SECONDS=300 npm test -- survival-files`. */
-const SECONDS = Number(process.env.LEAT_SURVIVAL_SECONDS ?? 15);
 /** Large enough for several synced pieces. */
 const MAX_BYTES = 24 << 20;
 /** Those who wait for long are not there when it is hard. */
@@ -19,62 +15,19 @@ const backoff = { maxMs: 300 };
 
 let resources: ResourceStack;
 let dir: string;
-let server: ChildServer;
-let proxy: CuttingProxy;
+let server: UnstableServer;
 let client: LeatClient;
-let flags: Readonly<Record<string, unknown>>;
 let setbacks = 0;
-const drains: (number | null)[] = [];
 
 beforeAll(async () => {
   resources = createResourceStack();
   dir = resources.use(await makeTempDir()).path;
-  flags = { 'data-dir': path.join(dir, 'data'), 'drain-timeout': '2s' };
-  // The port is found by the first server, and all others listen there.
-  server = spawnServer(flags);
-  const { grpcPort } = await server.serving;
-  flags = { ...flags, listen: `127.0.0.1:${grpcPort}` };
-  resources.use({ [Symbol.asyncDispose]: async () => server[Symbol.asyncDispose]() });
-  proxy = resources.use(await startCuttingProxy(grpcPort));
-  client = resources.use(createLeatClient({ address: `127.0.0.1:${proxy.port}` }));
+  const flags = { 'data-dir': path.join(dir, 'data'), 'drain-timeout': '2s' };
+  const maxBytes = { toClient: MAX_BYTES / 4, toServer: MAX_BYTES / 4 };
+  server = resources.use(await startUnstableServer({ flags, maxPauseMs: 600, maxBytes }));
+  client = resources.use(createLeatClient({ address: server.address }));
 });
 afterAll(() => resources.dispose());
-
-const below = (limit: number) => Math.floor(Math.random() * limit);
-
-/** What happens to the service. */
-const calamities: Readonly<Record<string, () => Promise<void>>> = {
-  async kill() {
-    await server.kill('SIGKILL');
-    await restart();
-  },
-  async drain() {
-    const { code } = await server.kill('SIGTERM');
-    drains.push(code);
-    await restart();
-  },
-  async cut() {
-    proxy.cutNow();
-  },
-  async cutAtAByte() {
-    proxy.plan(below(2) === 0 ? { toClient: below(MAX_BYTES / 4) } : { toServer: below(MAX_BYTES / 4) });
-    proxy.cutNow();
-  },
-};
-
-async function restart(): Promise<void> {
-  server = spawnServer(flags);
-  await server.serving;
-}
-
-async function rage(until: number, isOver: () => boolean): Promise<void> {
-  const names = Object.keys(calamities);
-  // Each of them at least once, however slow the machine is.
-  for (let turn = 0; !isOver() && (turn < names.length || Date.now() < until); turn++) {
-    await calamities[names[turn < names.length ? turn : below(names.length)] ?? '']?.();
-    await delay(below(600));
-  }
-}
 
 const options = { backoff, onSetback: () => void setbacks++ };
 const digestOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
@@ -107,17 +60,17 @@ describe('a service that is killed, restarted, drained and cut', () => {
         carry('stream', (file) => createReadStream(file), isEnough),
       ]);
       let over = false;
-      const raging = rage(Date.now() + SECONDS * 1_000, () => over);
+      const failing = server.fail(() => over);
       try {
-        await Promise.race([raging, carrying]);
+        await Promise.race([failing, carrying]);
       } finally {
         enough = true;
         over = true;
-        await raging;
+        await failing;
       }
       const counts = await carrying;
 
-      const direct = await server.connect();
+      const direct = await server.current().connect();
       const { blobs } = await direct.blobs.listBlobs({ pageSize: 1_000 });
       const expected = counts.flatMap((count, index) =>
         Array.from({ length: count }, (_none, at) => `${index === 0 ? 'file' : 'stream'}-${at + 1}`),
@@ -129,8 +82,8 @@ describe('a service that is killed, restarted, drained and cut', () => {
       expect((await direct.uploads.listUploads({})).uploads).toEqual([]);
       // It was hard, and drains were orderly.
       expect(setbacks).toBeGreaterThan(2);
-      expect(drains.every((code) => code === 0)).toBe(true);
+      expect(server.drains.every((code) => code === 0)).toBe(true);
     },
-    90_000 + SECONDS * 3_000,
+    90_000 + SURVIVAL_ROUNDS * 20_000,
   );
 });

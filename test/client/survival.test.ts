@@ -8,13 +8,10 @@ import {
   type PublishInput,
   type PublishResult,
 } from '../../src/client/index.js';
-import { spawnServer, type ChildServer } from '../support/child-server.js';
-import { startCuttingProxy, type CuttingProxy } from '../support/cutting-proxy.js';
 import { createResourceStack, type ResourceStack } from '../support/resource-stack.js';
 import { makeTempDir } from '../support/temp-dir.js';
+import { below, startUnstableServer, SURVIVAL_ROUNDS, type UnstableServer } from '../support/unstable-server.js';
 
-/** How long the service has a hard time. The longer form: `LEAT_SURVIVAL_SECONDS=300 npm test -- survival`. */
-const SECONDS = Number(process.env.LEAT_SURVIVAL_SECONDS ?? 20);
 const TOPIC = 'survival';
 /** Those who wait for long are not there when it is hard. */
 const backoff = { maxMs: 300 };
@@ -23,64 +20,18 @@ const WRITERS = ['named', 'fresh', 'ids'] as const;
 type Writer = (typeof WRITERS)[number];
 
 let resources: ResourceStack;
-let server: ChildServer;
-let proxy: CuttingProxy;
+let server: UnstableServer;
 let client: LeatClient;
-let flags: Readonly<Record<string, unknown>>;
-const trouble: string[] = [];
-const drains: (number | null)[] = [];
 
 beforeAll(async () => {
   resources = createResourceStack();
   const dir = resources.use(await makeTempDir());
-  flags = { 'data-dir': dir.path, 'log-level': 'warn', 'drain-timeout': '2s' };
-  // The port is found by the first server, and all others listen there.
-  server = spawnServer({ ...flags, 'log-level': 'info' });
-  const { grpcPort } = await server.serving;
-  flags = { ...flags, listen: `127.0.0.1:${grpcPort}` };
-  resources.use({ [Symbol.asyncDispose]: async () => server[Symbol.asyncDispose]() });
-  proxy = resources.use(await startCuttingProxy(grpcPort));
-  client = resources.use(createLeatClient({ address: `127.0.0.1:${proxy.port}` }));
+  const flags = { 'data-dir': dir.path, 'drain-timeout': '2s' };
+  const maxBytes = { toClient: 150_000, toServer: 50_000 };
+  server = resources.use(await startUnstableServer({ flags, maxPauseMs: 400, maxBytes }));
+  client = resources.use(createLeatClient({ address: server.address }));
 });
 afterAll(() => resources.dispose());
-
-const below = (limit: number) => Math.floor(Math.random() * limit);
-
-/** What happens to the service. */
-const calamities: Readonly<Record<string, () => Promise<void>>> = {
-  async kill() {
-    await server.kill('SIGKILL');
-    await restart();
-  },
-  async drain() {
-    const { code } = await server.kill('SIGTERM');
-    drains.push(code);
-    await restart();
-  },
-  async cut() {
-    proxy.cutNow();
-  },
-  async cutAtAByte() {
-    proxy.plan(below(2) === 0 ? { toClient: below(150_000) } : { toServer: below(50_000) });
-    proxy.cutNow();
-  },
-};
-
-async function restart(): Promise<void> {
-  server = spawnServer({ ...flags, 'log-level': 'info' });
-  await server.serving;
-}
-
-async function rage(until: number): Promise<void> {
-  const names = Object.keys(calamities);
-  // Each of them at least once, however slow the machine is.
-  for (let turn = 0; turn < names.length || Date.now() < until; turn++) {
-    const name = names[turn < names.length ? turn : below(names.length)] ?? '';
-    trouble.push(name);
-    await calamities[name]?.();
-    await delay(below(400));
-  }
-}
 
 /** Events until somebody says that it is enough; each tells its writer and its number. */
 async function* source(writer: Writer, isEnough: () => boolean): AsyncGenerator<PublishInput> {
@@ -148,11 +99,11 @@ describe('a service that is killed, restarted, drained and cut', () => {
       const results: Promise<PublishResult[]> = Promise.all(publishing);
       const total = results.then((all) => all.reduce((sum, { events }) => sum + events, 0n));
       const following = Promise.all([follow(total, 'one'), follow(total, 'two')]);
-      await rage(Date.now() + SECONDS * 1_000);
+      await server.fail();
       enough = true;
       const transcripts = await following;
 
-      const direct = resources.use(createLeatClient({ address: String(flags.listen) }));
+      const direct = resources.use(createLeatClient({ address: server.direct }));
       const log = await readLog(direct);
       expect(BigInt(log.length)).toBe(await total);
       for (const { events } of transcripts) {
@@ -167,12 +118,12 @@ describe('a service that is killed, restarted, drained and cut', () => {
       }
       // It was hard, and drains were orderly.
       expect(transcripts[0]?.states.filter(({ state }) => state === 'reconnecting').length).toBeGreaterThan(2);
-      expect(drains.every((code) => code === 0)).toBe(true);
+      expect(server.drains.every((code) => code === 0)).toBe(true);
       // The last event is done if another one was asked for.
       const { cursors } = await direct.events.getTopic({ topic: TOPIC });
       expect(cursors.map(({ cursor }) => cursor)).toEqual(['one', 'two']);
       for (const { offset } of cursors) expect(Number(offset)).toBeGreaterThanOrEqual(log.length - 1);
     },
-    60_000 + SECONDS * 3_000,
+    60_000 + SURVIVAL_ROUNDS * 20_000,
   );
 });
