@@ -62,7 +62,7 @@ export class WireChannel extends Channel {
         onReceiveMessage: (message) => listener.onReceiveMessage(message),
         onReceiveStatus: (status) => {
           this.calls.delete(call);
-          listener.onReceiveStatus(status);
+          listener.onReceiveStatus(hasCode(status) ? status : { ...status, ...unreadable });
         },
       });
     };
@@ -79,6 +79,14 @@ export class WireChannel extends Channel {
     };
   }
 }
+
+/** grpc-js (1.14) ends a call without a code when it cannot decompress a message. */
+const unreadable = {
+  code: Status.INTERNAL,
+  details: 'a response could not be decompressed: the server used an unknown encoding, or sent damaged data',
+};
+
+const hasCode = ({ code }: { readonly code?: Status }) => code !== undefined;
 
 function gated(call: Call, gate: ReadGate): Call {
   const startRead = call.startRead.bind(call);

@@ -76,4 +76,23 @@ describe('a client whose server violates its protocol', () => {
     const failure = await failureOf((stream) => http2Frame(FrameType.headers, END_STREAM | END_HEADERS, stream, block));
     expect(failure).toMatchObject({ name: 'LeatError', code: Status.UNKNOWN });
   });
+
+  it('fails with INTERNAL when a response has an encoding that it does not know', async () => {
+    const fields = headerBlock({ 'content-type': 'application/grpc', 'grpc-encoding': 'zstd' });
+    const block = Buffer.concat([Buffer.from([OK]), fields]);
+    const compressed = Buffer.from([1, 0, 0, 0, 1, 0]);
+    const trailer = headerBlock({ 'grpc-status': '0' });
+    const failure = await failureOf((stream) =>
+      Buffer.concat([
+        http2Frame(FrameType.headers, END_HEADERS, stream, block),
+        http2Frame(FrameType.data, 0, stream, compressed),
+        http2Frame(FrameType.headers, END_STREAM | END_HEADERS, stream, trailer),
+      ]),
+    );
+    expect(failure).toMatchObject({
+      name: 'LeatError',
+      code: Status.INTERNAL,
+      message: expect.stringContaining('unknown encoding'),
+    });
+  });
 });
