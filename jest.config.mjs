@@ -5,6 +5,6 @@ export default {
   testMatch: ['**/*.test.js'],
   transform: {},
   testTimeout: 60_000,
-  // Every file starts its own servers and workers; more than the cores only adds noise.
-  maxWorkers: 2,
+  // Every file starts its own servers and workers. One worker more than two cores: some tests wait for timers.
+  maxWorkers: 3,
 };

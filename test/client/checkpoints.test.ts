@@ -220,7 +220,7 @@ describe('a named cursor', () => {
 
 describe('consumers that are killed', () => {
   const script = fileURLToPath(new URL('./consumer-child.js', import.meta.url));
-  const TOTAL = 1_200;
+  const TOTAL = 500;
 
   /** A consumer in a process of its own, which handles as many events as it is let. */
   function startConsumer(...args: string[]) {
