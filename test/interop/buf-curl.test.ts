@@ -4,8 +4,14 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type LeatServer, startLeat } from '../support/leat-server.js';
+import { connectRaw } from '../support/raw-http2.js';
+import { shortAge, twoPings } from '../support/short-age.js';
+import { until } from '../support/until.js';
 
 const buf = fileURLToPath(new URL('../../../node_modules/.bin/buf', import.meta.url));
+
+/** A line of the metrics: one call follows a topic. */
+const FOLLOWING = 'grpc_server_in_flight{grpc_method="/leat.v1.EventService/ListEvents"} 1';
 
 let leat: LeatServer;
 beforeAll(async () => {
@@ -20,9 +26,11 @@ interface Result {
   readonly responses: readonly unknown[];
 }
 
+const curl = (method: string, ...requests: readonly object[]) => curlAt(leat, method, ...requests);
+
 /** Calls a method as a user of the shell does: the schema comes from the server, by reflection. */
-async function curl(method: string, ...requests: readonly object[]): Promise<Result> {
-  const url = `http://127.0.0.1:${leat.grpcPort}/leat.v1.${method}`;
+async function curlAt(server: LeatServer, method: string, ...requests: readonly object[]): Promise<Result> {
+  const url = `http://127.0.0.1:${server.grpcPort}/leat.v1.${method}`;
   const child = spawn(buf, ['curl', '--protocol', 'grpc', '--http2-prior-knowledge', '-d', '@-', url]);
   child.stdin.end(requests.map((request) => JSON.stringify(request)).join('\n'));
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
@@ -68,6 +76,20 @@ describe('buf curl, a client in Go that knows the service by reflection alone', 
     await leat.events.publishEvent({ topic, event: { type: 't' } });
     const tail = await curl('EventService/ListEvents', { topic, follow: true, limit: '1' });
     expect(tail).toMatchObject({ code: 0, responses: [{ records: [{ offset: '1' }], state: 'TAIL_STATE_COMPLETE' }] });
+  });
+
+  it('keeps following after the GOAWAY of a connection that is too old', async () => {
+    await using server = await startLeat(shortAge);
+    const topic = 'curl/old';
+    const event = { type: 't' };
+    const tail = curlAt(server, 'EventService/ListEvents', { topic, follow: true, limit: '1' });
+    await until(async () => (await server.server.registry.metrics()).includes(FOLLOWING));
+    await using connection = await connectRaw(server.grpcPort);
+    // The connection of `buf curl` is older than this one, and would be pinged at the same interval.
+    await once(connection.session, 'goaway');
+    await twoPings();
+    await server.events.publishEvent({ topic, event });
+    expect(await tail).toMatchObject({ code: 0, responses: [{}, { records: [{ offset: '1' }] }] });
   });
 
   it('says something in a room, and reads what was said', async () => {

@@ -4,6 +4,7 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import { echoService } from '../support/echo-service.js';
 import { connectRaw, frame } from '../support/raw-http2.js';
+import { shortAge, twoPings } from '../support/short-age.js';
 import { startTestServer } from '../support/test-server.js';
 import { until } from '../support/until.js';
 
@@ -72,21 +73,6 @@ function countFrames(socket: Socket) {
 }
 
 const FrameType = { data: 0, ping: 6, goaway: 7 } as const;
-
-/** Resolves when a server has sent two keepalive pings, one each second, on a connection of its own. */
-async function twoPings(): Promise<void> {
-  await using clock = await startTestServer([], { 'keepalive-time': '1s' });
-  await using connection = await connectRaw(clock.grpcPort);
-  for (let i = 0; i < 2; i++) await once(connection.session, 'ping');
-}
-
-/** A connection is old after a second, and would be pinged each second from then on. */
-const shortAge = {
-  'max-connection-age': '1s',
-  'max-connection-age-grace': '1h',
-  'keepalive-time': '1s',
-  'keepalive-timeout': '100ms',
-};
 
 describe('a connection that is too old', () => {
   it('keeps its calls past the next keepalive pings', async () => {
