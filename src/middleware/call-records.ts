@@ -1,5 +1,6 @@
 import type { Metadata } from 'nice-grpc-common';
 import { DomainError } from '../domain/errors.js';
+import { inSlices } from '../streams/in-slices.js';
 import { createInboxes } from './inbox.js';
 import { CallRecord, type CallStart } from './call-record.js';
 
@@ -101,10 +102,11 @@ export function createCallRecords(observers: readonly CallObserver[]): CallRecor
     },
     drain() {
       draining = true;
-      for (const record of running) if (record.streaming) record.abort(drainingError());
+      const streams = [...running].filter(({ streaming }) => streaming);
+      inSlices(streams, (record) => record.abort(drainingError()));
     },
     abortAll(cause) {
-      for (const record of running) record.abort(cause);
+      inSlices([...running], (record) => record.abort(cause));
     },
     idle: async () => (running.size === 0 ? undefined : new Promise<void>((resolve) => idlers.add(resolve))),
   };

@@ -1,4 +1,5 @@
 import { Status } from 'nice-grpc-common';
+import { SLICE_ITEMS } from '../streams/in-slices.js';
 import { timerMs } from '../streams/timers.js';
 import type { CallRecord } from './call-record.js';
 import { errorInfo } from './error-details.js';
@@ -41,8 +42,9 @@ export function createTimeLimit(maxMs: number): TimeLimit {
   function look(): void {
     timer = undefined;
     const now = performance.now();
+    let ended = 0;
     for (const [record, dueAt] of running) {
-      if (dueAt > now) return arm(dueAt - now);
+      if (dueAt > now || ended++ === SLICE_ITEMS) return arm(Math.max(dueAt - now, 0));
       running.delete(record);
       record.abort(deadlineExceeded(tooLong(maxMs)));
     }

@@ -39,6 +39,12 @@ export function releaseStream(call: object): void {
   else release();
 }
 
+/** True once the stream is reset, lost, or closed by both sides. */
+export function isStreamClosed(call: object): boolean {
+  const { stream } = call as BaseCall;
+  return stream !== undefined && (stream.closed || stream.destroyed);
+}
+
 /** Calls `action` once, when the first message is complete. */
 export function onFirstMessage(call: object, action: () => void): void {
   const tracker = (call as BaseCall).callEventTracker;

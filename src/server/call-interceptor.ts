@@ -22,6 +22,7 @@ import { type DirectMethod, StreamCall } from './stream-call.js';
 import { UnaryCall, type UnaryMethod } from './unary-call.js';
 import type { UnreadAnswers } from './unread-answers.js';
 import { presentable, type WireStatus } from './wire-status.js';
+import { endInTurn } from './end-in-turn.js';
 
 type NextCall = Parameters<ServerInterceptor>[1];
 
@@ -43,6 +44,8 @@ export interface CallInterceptorDeps {
   readonly timeLimit: TimeLimit;
   readonly unaryTurns: CallTurns;
   readonly streamTurns: CallTurns;
+  /** For the ends of calls: a connection that is lost ends all of its calls at once. */
+  readonly endTurns: CallTurns;
   readonly unreadAnswers: UnreadAnswers;
 }
 
@@ -57,6 +60,7 @@ export function createCallInterceptor(deps: CallInterceptorDeps): ServerIntercep
       deadlineMs: Number(nextCall.getDeadline()),
     });
     observeStatus(nextCall, record);
+    endInTurn(nextCall, deps.endTurns);
     const call: Refusable = { nextCall, record, requestStream };
     recordEnd(call);
     const bound = new BoundCall(call, partialMessages, inflateBudget);
@@ -138,7 +142,7 @@ function listenerOf(call: Refusable, bound: BoundCall, deps: CallInterceptorDeps
       sent();
       const end = () => void (refusesPartialMessage(call, bound) || next());
       // Only a client's stream can be mistaken for complete: one message either came or did not.
-      if (requestStream) holdHalfClose(end);
+      if (requestStream) holdHalfClose(nextCall, end);
       else end();
     })
     .withOnCancel(() => {

@@ -1,6 +1,7 @@
 import { Status } from 'nice-grpc-common';
 import { errorInfo } from '../middleware/error-details.js';
 import { type ClientError, clientError } from '../middleware/error-mapping.js';
+import { SLICE_ITEMS } from '../streams/in-slices.js';
 import { timerMs } from '../streams/timers.js';
 import { admittedCall, tooManyCalls } from './admission.js';
 import { isReading, onFirstMessage, streamOf } from './base-call.js';
@@ -37,8 +38,9 @@ export function createFirstMessages(maxMs: number): FirstMessages {
   function look(): void {
     timer = undefined;
     const now = performance.now();
+    let seen = 0;
     for (const one of waiting) {
-      if (one.dueAt > now) return arm(one.dueAt - now);
+      if (one.dueAt > now || seen++ === SLICE_ITEMS) return arm(Math.max(one.dueAt - now, 0));
       waiting.delete(one);
       if (one.isOver()) continue;
       if (isInTime(one)) add(one);

@@ -190,6 +190,7 @@ function createGrpcServer({ config, services, log }: ServerDeps, parts: Parts): 
     timeLimit: createTimeLimit(config.maxUnaryDuration),
     unaryTurns,
     streamTurns: createCallTurns(),
+    endTurns: createCallTurns(),
     unreadAnswers,
   });
   const receiving = createReceiveControl(config, connections, log);

@@ -113,7 +113,7 @@ export class StreamCall extends ServerInterceptingCall implements Listener, Dire
 
   onReceiveHalfClose(): void {
     this.sent?.();
-    holdHalfClose(() => {
+    holdHalfClose(this.call.nextCall, () => {
       if (!this.isOver && !refusesPartialMessage(this.call, this.bound))
         this.handler?.finish().then(this.end.bind(this)).catch(this.fail.bind(this));
     });

@@ -6,7 +6,7 @@ import type { TimeLimit } from '../middleware/deadline.js';
 import { toClientError } from '../middleware/error-mapping.js';
 import { type Codec, decodeRequest, encodeResponse, requestSize } from '../middleware/request-codec.js';
 import { REQUEST_ID_HEADER, requestIdOf } from '../middleware/request-id.js';
-import { resetStream, sessionOf } from './base-call.js';
+import { isStreamClosed, resetStream, sessionOf } from './base-call.js';
 import type { BoundCall } from './bound-partial-message.js';
 import type { CallTurns } from './call-turns.js';
 import { holdHalfClose } from './hold-half-close.js';
@@ -78,7 +78,9 @@ export class UnaryCall extends ServerInterceptingCall implements Listener {
   onReceiveHalfClose(): void {
     if (refusesPartialMessage(this.call, this.bound)) return;
     // A connection that is lost looks like a half-close as well.
-    if (this.request === undefined) return holdHalfClose(() => this.refuse('Received no request message'));
+    if (this.request === undefined) {
+      return holdHalfClose(this.call.nextCall, () => this.refuse('Received no request message'));
+    }
     const { nextCall } = this.call;
     this.leaveTurns = this.deps.unaryTurns.enter(sessionOf(nextCall) ?? nextCall, requestSize(this.request), () =>
       detach(this.answer(this.metadata ?? new Metadata())),
@@ -99,6 +101,8 @@ export class UnaryCall extends ServerInterceptingCall implements Listener {
   private async answer(metadata: Metadata): Promise<void> {
     const { records } = this.deps;
     const { nextCall, record } = this.call;
+    // The client has left meanwhile.
+    if (isStreamClosed(nextCall)) return;
     if (record.status !== undefined || !records.enter(record)) return;
     record.requestId = requestIdOf(metadata.get(REQUEST_ID_HEADER)[0]?.toString());
     try {
