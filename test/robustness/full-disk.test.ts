@@ -5,7 +5,7 @@ import { type CallError, readCallError } from '../support/call-error.js';
 import { type ChildServer, spawnServer } from '../support/child-server.js';
 import { itUnless } from '../support/it-unless.js';
 import { type Mount, mountTmpfs, whyNoMount } from '../support/mounts.js';
-import { until } from '../support/until.js';
+import { untilPolled } from '../support/until.js';
 import { chunkFrames, finishFrame, sendFrames, startFrame } from '../support/uploads.js';
 
 const MIB = 1024 * 1024;
@@ -57,14 +57,14 @@ async function freeAll(client: LeatClient): Promise<void> {
   await events.deleteTopic({ topic: 'deleted' });
   expect((await events.getTopic({ topic: 'trimmed' })).topic?.firstOffset).toBe(8n);
   // The sweeper goes on as well.
-  await until(async () => (await events.getTopic({ topic: 'limited' })).topic?.firstOffset === 8n);
+  await untilPolled(async () => (await events.getTopic({ topic: 'limited' })).topic?.firstOffset === 8n);
 }
 
 /** It takes writes again, without a restart, and says so. */
 async function recovers(server: ChildServer, client: LeatClient): Promise<void> {
-  await until(async () => (await failureOf(publish(client, 'after', 100_000))) === undefined);
+  await untilPolled(async () => (await failureOf(publish(client, 'after', 100_000))) === undefined);
   await client.users.createUser({ user: { userId: 'bob', name: 'Bob' } });
-  await until(() => server.lines.some(({ msg }) => msg === 'the disk has room again: all writes are served'));
+  await untilPolled(() => server.lines.some(({ msg }) => msg === 'the disk has room again: all writes are served'));
   expect(server.errors()).toBe('');
 }
 

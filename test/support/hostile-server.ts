@@ -6,7 +6,7 @@ import type { Ports } from '../../src/server/leat-server.js';
 import { type Latencies, startBystander } from './bystander.js';
 import { type ChildServer, spawnServer } from './child-server.js';
 import { makeTempDir } from './temp-dir.js';
-import { until } from './until.js';
+import { untilPolled } from './until.js';
 
 const IS_LONG = process.env.LEAT_LONG === '1';
 const MiB = 1024 * 1024;
@@ -64,7 +64,7 @@ export async function startHostileServer(
     probeErrors,
     recovers: async (condition) => {
       const startedAt = performance.now();
-      await until(async () => (await condition()) && (await isFast()));
+      await untilPolled(async () => (await condition()) && (await isFast()));
       return performance.now() - startedAt;
     },
     whileCalled: async (attack) => {
