@@ -24,10 +24,10 @@ export interface CallRecords {
   enter(record: CallRecord): boolean;
   /** The handler is done. */
   left(record: CallRecord): void;
-  /** Ends all streams, and refuses every call that comes from now on. Unary calls go on. */
-  drain(): void;
-  /** Ends every call with this error. */
-  abortAll(cause: Error): void;
+  /** Refuses every call that comes from now on, and ends all streams; resolves when each was told. Unary calls go on. */
+  drain(): Promise<void>;
+  /** Ends every call with this error; resolves when each was told. */
+  abortAll(cause: Error): Promise<void>;
   /** Resolves when no call is left. Never rejects. */
   idle(): Promise<void>;
 }
@@ -103,10 +103,10 @@ export function createCallRecords(observers: readonly CallObserver[]): CallRecor
     drain() {
       draining = true;
       const streams = [...running].filter(({ streaming }) => streaming);
-      inSlices(streams, (record) => record.abort(drainingError()));
+      return inSlices(streams, (record) => record.abort(drainingError()));
     },
     abortAll(cause) {
-      inSlices([...running], (record) => record.abort(cause));
+      return inSlices([...running], (record) => record.abort(cause));
     },
     idle: async () => (running.size === 0 ? undefined : new Promise<void>((resolve) => idlers.add(resolve))),
   };

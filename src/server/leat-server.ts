@@ -124,11 +124,13 @@ export function createLeatServer(deps: ServerDeps): RunningServer {
     health.set(false);
     // Those who watch the health are told before their streams end.
     await turn();
-    records.drain();
+    const told = records.drain();
     connections.shutDown();
     const shutdown = server.shutdown();
     if (!(await within(config.drainTimeout, shutdown))) {
-      records.abortAll(drainingError());
+      await told;
+      await records.abortAll(drainingError());
+      await untilIdle(records);
       await within(ABORT_GRACE_MS, shutdown);
     }
     await close();
@@ -139,7 +141,7 @@ export function createLeatServer(deps: ServerDeps): RunningServer {
     health.set(false);
     connections.shutDown();
     server.forceShutdown();
-    await within(ABORT_GRACE_MS, records.idle());
+    await untilIdle(records);
     limitedLog.close();
     stopMeasuring();
     windows.close();
@@ -148,6 +150,15 @@ export function createLeatServer(deps: ServerDeps): RunningServer {
 
   const close = () => (closing ??= stop());
   return { start, drain: () => (draining ??= drain()), close, registry, calls: records };
+}
+
+/** Waits for calls to end as long as they do: thousands of them take longer than a few. */
+async function untilIdle(records: CallRecords): Promise<void> {
+  let left = Infinity;
+  while (records.size > 0 && records.size < left) {
+    left = records.size;
+    await within(ABORT_GRACE_MS, records.idle());
+  }
 }
 
 function measureFullDisk(registry: Registry, isFull: () => boolean): void {

@@ -1,3 +1,4 @@
+import { SLICE_ITEMS } from './in-slices.js';
 import { timerMs } from './timers.js';
 
 /** Many deadlines that share one timer. An item has one deadline at most. */
@@ -51,8 +52,11 @@ export function createDeadlines<T>(
   function fire(): void {
     timerTick = Infinity;
     const current = Math.floor(now() / TICK_MS);
+    let taken = 0;
     for (const tick of [...ticks.keys()].filter((tick) => tick <= current)) {
       for (const item of [...(ticks.get(tick) ?? [])]) {
+        // The others with the next timer, after what waits meanwhile.
+        if (taken++ === SLICE_ITEMS) return arm(tick);
         // One before it may have cleared it, or set it again.
         if (tickOf.get(item) !== tick) continue;
         clear(item);

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { benches } from '../../bench/benches/index.js';
 import type { BenchResult } from '../../bench/harness/result.js';
+import { isLong } from '../support/long-form.js';
 
 const main = path.resolve(import.meta.dirname, '../../bench/main.js');
 
@@ -21,7 +22,7 @@ const short = ['append', 'publish', 'loop', 'unary', 'upload', 'download', 'echo
 const spread = { median: expect.any(Number), min: expect.any(Number), max: expect.any(Number) };
 
 describe('npm run bench', () => {
-  it.each(process.env.LEAT_LONG ? benches.map(({ name }) => name) : short)(
+  it.each(isLong ? benches.map(({ name }) => name) : short)(
     '%s --quick --json prints one object with all that is compared',
     async (name) => {
       const { stdout, stderr } = await bench(name, '--quick', '--json');

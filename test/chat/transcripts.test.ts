@@ -6,9 +6,10 @@ import { type ChatStream, openChat } from '../support/chat-stream.js';
 import { type CutPlan, startCuttingProxy } from '../support/cutting-proxy.js';
 import { type LeatServer, startLeat } from '../support/leat-server.js';
 import { logOf } from '../support/log-of.js';
+import { inForm } from '../support/long-form.js';
 
 /** Conversations that are cut to pieces. The longer form: `LEAT_CHAT_ROUNDS=100`. */
-const ROUNDS = Number(process.env.LEAT_CHAT_ROUNDS ?? 20);
+const ROUNDS = Number(process.env.LEAT_CHAT_ROUNDS ?? inForm(8, 20));
 const MESSAGES = 40;
 const ROOM = 'cut';
 

@@ -3,11 +3,11 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createLeatClient, type LeatClient } from '../../src/client/index.js';
 import { startLeat, type LeatServer } from '../support/leat-server.js';
 import { createResourceStack, type ResourceStack } from '../support/resource-stack.js';
+import { isLong } from '../support/long-form.js';
 
 /** Node's HTTP/2 servers close a connection after about 1,040 resets in a burst, whatever calls are on it. */
 const TAILS = 2_500;
 const AT_A_TIME = 20;
-const isLong = process.env.LEAT_LONG === '1';
 
 let resources: ResourceStack;
 let server: LeatServer;

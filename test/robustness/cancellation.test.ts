@@ -1,13 +1,14 @@
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
-import { describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { EventServiceDefinition, PublishEventsRequest } from '../../gen/leat/v1/event_service.js';
+import { inForm } from '../support/long-form.js';
 import { connectRaw, frame, type RawCall, type RawConnection } from '../support/raw-http2.js';
 import { until } from '../support/until.js';
 import { fillBlob, fillTopic, type Rig, rpcs, type Rpc, startRig } from './leat-rig.js';
 
 /** How often each way is tried at each stage of each rpc. The longer form: `LEAT_CANCEL_ROUNDS=50`. */
-const ROUNDS = Number(process.env.LEAT_CANCEL_ROUNDS ?? 2);
+const ROUNDS = Number(process.env.LEAT_CANCEL_ROUNDS ?? inForm(1, 2));
 
 /** How far a call has come when it is ended. */
 interface Stage {
@@ -106,9 +107,17 @@ async function cancel(rig: Rig, rpc: Rpc, stage: Stage, way: Way): Promise<void>
   await call.ended;
 }
 
-describe.each(rpcs.map((rpc) => [rpc.path, rpc] as const))('%s', (_, rpc) => {
-  it('leaves nothing behind, at whatever stage and in whatever way it is ended', async () => {
-    await using rig = await startFilled();
+describe('an rpc', () => {
+  let rig: Rig;
+
+  beforeAll(async () => {
+    rig = await startFilled();
+  });
+
+  afterAll(() => rig[Symbol.asyncDispose]());
+
+  const each = rpcs.map((rpc) => [rpc.path, rpc] as const);
+  it.each(each)('%s leaves nothing behind, at whatever stage and in whatever way it is ended', async (_, rpc) => {
     const before = handles();
     for (let round = 0; round < ROUNDS; round++) {
       for (const stage of stages.filter(({ fits }) => fits(rpc))) {
@@ -171,6 +180,17 @@ describe('a client that aborts', () => {
 
 describe('PublishEvents, ended in the middle', () => {
   const BATCH = 5;
+  let rig: Rig;
+
+  beforeAll(async () => {
+    rig = await startRig();
+    // The store opens its files with the first write and read.
+    await fillTopic(rig.store, 'first', 1, 1);
+    await rig.store.topic('first');
+  });
+
+  afterAll(() => rig[Symbol.asyncDispose]());
+
   const batch = (first: number, topic: string) =>
     frame(
       PublishEventsRequest.encode(
@@ -188,7 +208,7 @@ describe('PublishEvents, ended in the middle', () => {
     return Buffer.concat([...frames, last.subarray(0, Math.floor(Math.random() * last.length))]);
   }
 
-  async function publishAndEnd(rig: Rig, topic: string, way: Way, sync: boolean): Promise<void> {
+  async function publishAndEnd(topic: string, way: Way, sync: boolean): Promise<void> {
     await using connection = await connectRaw(rig.test.grpcPort);
     const call = connection.call('/leat.v1.EventService/PublishEvents', { headers: way.headers });
     await Promise.race([write(call, cutStream(topic)), call.ended]);
@@ -199,17 +219,15 @@ describe('PublishEvents, ended in the middle', () => {
     await begun;
   }
 
-  it.each(ways.map((way) => [way.name, way] as const))('by %s has committed whole batches only', async (_, way) => {
-    await using rig = await startRig();
-    // The store opens its files with the first write and read.
-    await fillTopic(rig.store, 'first', 1, 1);
-    await rig.store.topic('first');
+  const each = ways.map((way, index) => [way.name, way, `cut/${index}`] as const);
+  it.each(each)('by %s has committed whole batches only', async (_, way, prefix) => {
     const before = handles();
     for (let round = 0; round < ROUNDS * 5; round++) {
-      await publishAndEnd(rig, `cut/${round}`, way, round % 2 === 0);
+      const topic = `${prefix}/${round}`;
+      await publishAndEnd(topic, way, round % 2 === 0);
       await until(() => handles() === before);
       await rig.test.idle();
-      const head = (await rig.store.topic(`cut/${round}`))?.headOffset ?? 0;
+      const head = (await rig.store.topic(topic))?.headOffset ?? 0;
       expect(head % BATCH).toBe(0);
       expect(head).toBeLessThanOrEqual(19 * BATCH);
     }

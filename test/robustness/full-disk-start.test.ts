@@ -20,7 +20,7 @@ import { type ChildServer, spawnServer } from '../support/child-server.js';
 import { itUnless } from '../support/it-unless.js';
 import { follow, offsetsOf, pagesOf } from '../support/log-of.js';
 import { type Mount, mountTmpfs, whyNoMount } from '../support/mounts.js';
-import { until } from '../support/until.js';
+import { untilPolled } from '../support/until.js';
 import { chunkFrames, downloadAll, finishFrame, sendFrames, startFrame } from '../support/uploads.js';
 
 const MIB = 1024 * 1024;
@@ -115,7 +115,7 @@ async function takesWrites(server: ChildServer, client: LeatClient): Promise<voi
   await publish(client, 100_000);
   await client.users.createUser({ user: { userId: 'bob', name: 'Bob' } });
   await startUpload(client);
-  await until(() => reports(server, false));
+  await untilPolled(() => reports(server, false));
   expect(server.errors()).toBe('');
 }
 
@@ -143,7 +143,7 @@ describe('a start on a full disk, without reserve and index of the WAL', () => {
       // It has come to the head.
       expect(offsetsOf([await following.next()])).toEqual([]);
       giveBack();
-      await until(() => said(server, ROOM_AGAIN) === 1);
+      await untilPolled(() => said(server, ROOM_AGAIN) === 1);
       await takesWrites(server, client);
       expect(offsetsOf([await following.next()])).toEqual([21]);
     });
@@ -175,7 +175,7 @@ describe('a start on a full disk, without reserve and index of the WAL', () => {
     await readsAll(client);
     await client.events.trimTopic({ topic: 'log', beforeOffset: 2n });
     await client.blobs.deleteBlob({ blobId: 'blob' });
-    await until(() => reports(server, true));
+    await untilPolled(() => reports(server, true));
     expect(said(server, FULL)).toBe(0);
   });
 
@@ -186,7 +186,7 @@ describe('a start on a full disk, without reserve and index of the WAL', () => {
     mount.fill();
     await using server = serve(mount);
     const client = await server.connect();
-    await until(() => said(server, ROOM_AGAIN) === 1);
+    await untilPolled(() => said(server, ROOM_AGAIN) === 1);
     await client.blobs.deleteBlob({ blobId: 'blob' });
   });
 

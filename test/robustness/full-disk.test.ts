@@ -5,7 +5,7 @@ import { type CallError, readCallError } from '../support/call-error.js';
 import { type ChildServer, spawnServer } from '../support/child-server.js';
 import { itUnless } from '../support/it-unless.js';
 import { type Mount, mountTmpfs, whyNoMount } from '../support/mounts.js';
-import { until } from '../support/until.js';
+import { untilPolled } from '../support/until.js';
 import { chunkFrames, finishFrame, sendFrames, startFrame } from '../support/uploads.js';
 
 const MIB = 1024 * 1024;
@@ -57,15 +57,15 @@ async function freeAll(client: LeatClient): Promise<void> {
   await events.deleteTopic({ topic: 'deleted' });
   expect((await events.getTopic({ topic: 'trimmed' })).topic?.firstOffset).toBe(8n);
   // The sweeper goes on as well.
-  await until(async () => (await events.getTopic({ topic: 'limited' })).topic?.firstOffset === 8n);
+  await untilPolled(async () => (await events.getTopic({ topic: 'limited' })).topic?.firstOffset === 8n);
 }
 
 /** It takes writes again without a restart, as the room comes back step by step, and logs that it does. */
 async function recovers(server: ChildServer, client: LeatClient): Promise<void> {
   const isServed = async (write: Promise<unknown>) => (await failureOf(write)) === undefined;
-  await until(() => isServed(publish(client, 'after', 100_000)));
-  await until(() => isServed(client.users.createUser({ user: { userId: 'bob', name: 'Bob' } })));
-  await until(() => server.lines.some(({ msg }) => msg === 'the disk has room again: all writes are served'));
+  await untilPolled(() => isServed(publish(client, 'after', 100_000)));
+  await untilPolled(() => isServed(client.users.createUser({ user: { userId: 'bob', name: 'Bob' } })));
+  await untilPolled(() => server.lines.some(({ msg }) => msg === 'the disk has room again: all writes are served'));
   expect(server.errors()).toBe('');
 }
 

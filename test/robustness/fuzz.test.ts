@@ -119,7 +119,12 @@ describe(`input that is none (seed ${SEED})`, () => {
 
   beforeAll(async () => {
     dir = await makeTempDir();
-    server = spawnServer({ 'data-dir': dir.path, 'keepalive-time': '1s', 'keepalive-timeout': '100ms' });
+    server = spawnServer({
+      'data-dir': dir.path,
+      'keepalive-time': '1s',
+      'keepalive-timeout': '100ms',
+      'http-timeout': '1s',
+    });
     await server.serving;
   });
 

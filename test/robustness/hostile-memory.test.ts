@@ -7,10 +7,12 @@ import {
   MAX_RESIDENT_BYTES,
   startHostileServer,
 } from '../support/hostile-server.js';
+import { inForm, isLong } from '../support/long-form.js';
 import { frame } from '../support/raw-http2.js';
 
-const isLong = process.env.LEAT_LONG === '1';
+/** During an attack, and after it: there the first ones would fail. */
 const PROBES = 20;
+const PROBES_AFTER = inForm(5, 20);
 const MiB = 1024 * 1024;
 const MAX_MESSAGE = 2 * MiB;
 /** After the attack the process holds at most so much more than before it. */
@@ -40,19 +42,19 @@ async function survives(start: () => Promise<unknown>): Promise<void> {
     await expectProbesToSucceed();
     // Some attacks never end: flow control holds them up.
     await Promise.race([attack, attacker.closed, server.probe(PROBES)]);
-    await expectProbesToSucceed();
+    await expectProbesToSucceed(PROBES_AFTER);
   };
   await server.whileCalled(attackAndProbe);
   expect(server.maxResidentBytes()).toBeLessThan(MAX_RESIDENT_BYTES);
   await attacker[Symbol.asyncDispose]();
   const recoveryMs = await server.recovers(() => server.residentBytes() < before + MAX_LEFT_BYTES);
   if (isLong) expect(recoveryMs).toBeLessThan(MAX_RECOVERY_MS);
-  await expectProbesToSucceed();
+  await expectProbesToSucceed(PROBES_AFTER);
 }
 
-async function expectProbesToSucceed(): Promise<void> {
-  const succeeded = await server.probe(PROBES);
-  expect([succeeded, server.probeErrors]).toEqual([PROBES, []]);
+async function expectProbesToSucceed(count = PROBES): Promise<void> {
+  const succeeded = await server.probe(count);
+  expect([succeeded, server.probeErrors]).toEqual([count, []]);
 }
 
 /** Sends the same bytes on many calls at once. */
@@ -72,11 +74,11 @@ describe.each(['/leat.v1.EventService/PublishEvents', '/leat.v1.UserService/Crea
   (path) => {
     it('survives small messages that become large when decompressed', async () => {
       const bomb = frame(gzipSync(Buffer.alloc(MAX_MESSAGE)), { flag: 1 });
-      await survives(() => flood(path, isLong ? 4_000 : 1_000, bomb, { encoding: 'gzip' }));
+      await survives(() => flood(path, inForm(500, 4_000), bomb, { encoding: 'gzip' }));
     }, 120_000);
 
     it('survives messages that are sent byte by byte and never end', async () => {
-      const part = frame(Buffer.alloc(isLong ? 200_000 : 16_000), { length: MAX_MESSAGE });
+      const part = frame(Buffer.alloc(inForm(16_000, 200_000)), { length: MAX_MESSAGE });
       await survives(() => flood(path, 50, part, { frameBytes: 1 }));
     }, 120_000);
 
@@ -89,14 +91,15 @@ describe.each(['/leat.v1.EventService/PublishEvents', '/leat.v1.UserService/Crea
 describe('a server', () => {
   it('survives complete messages of calls that never half-close', async () => {
     const message = frame(Buffer.alloc(MAX_MESSAGE - 5));
-    await survives(() => flood('/leat.v1.UserService/CreateUser', 500, message));
+    await survives(() => flood('/leat.v1.UserService/CreateUser', inForm(400, 500), message));
   }, 120_000);
 
   it('survives a client that does not acknowledge smaller windows', async () => {
     await attacker[Symbol.asyncDispose]();
     attacker = await connectAttacker(server.ports.grpcPort, { acknowledges: false });
     attacker.socket.setMaxListeners(0);
-    await survives(() => flood('/leat.v1.UploadService/UploadChunks', 500, Buffer.alloc(60_000), { frameBytes: 1 }));
+    const calls = inForm(100, 500);
+    await survives(() => flood('/leat.v1.UploadService/UploadChunks', calls, Buffer.alloc(60_000), { frameBytes: 1 }));
   }, 120_000);
 
   const call = () => attacker.open('/leat.v1.EventService/PublishEvents');
@@ -111,7 +114,7 @@ describe('a server', () => {
   ])(
     'survives a flood of %s frames',
     async (_, frameOf) => {
-      const frames = Buffer.concat(new Array<Buffer>(isLong ? 500_000 : 50_000).fill(frameOf()));
+      const frames = Buffer.concat(new Array<Buffer>(inForm(50_000, 500_000)).fill(frameOf()));
       await survives(() => new Promise((resolve) => attacker.socket.write(frames, resolve)));
     },
     120_000,

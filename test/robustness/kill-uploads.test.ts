@@ -4,6 +4,7 @@ import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import type { LeatClient } from '../../src/client/index.js';
 import { spawnServer } from '../support/child-server.js';
+import { inForm } from '../support/long-form.js';
 import { mountExt4, whyNoMount } from '../support/mounts.js';
 import { makeTempDir } from '../support/temp-dir.js';
 import { chunkFrames, finishFrame, openUpload, startFrame } from '../support/uploads.js';
@@ -11,8 +12,8 @@ import { runUntilGone } from './kill-load.js';
 import { contentOf, createUploader, sha256Of } from './upload-load.js';
 
 /** How often the server is killed, and loses its power. The longer form: `LEAT_KILL_ROUNDS=200`. */
-const ROUNDS = Number(process.env.LEAT_KILL_ROUNDS ?? 8);
-const POWER_CUTS = Number(process.env.LEAT_KILL_ROUNDS ?? 3);
+const ROUNDS = Number(process.env.LEAT_KILL_ROUNDS ?? inForm(4, 8));
+const POWER_CUTS = Number(process.env.LEAT_KILL_ROUNDS ?? inForm(2, 3));
 /** A round is cut after at most so many requests and answers. */
 const MOMENTS = 60;
 

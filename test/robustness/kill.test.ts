@@ -1,8 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { EventRecord } from '../../gen/leat/v1/event.js';
 import type { User } from '../../gen/leat/v1/user_service.js';
 import type { LeatClient } from '../../src/client/index.js';
 import { spawnServer, type ChildServer } from '../support/child-server.js';
+import { inForm } from '../support/long-form.js';
 import { makeTempDir, type TempDir } from '../support/temp-dir.js';
 import {
   anonymous,
@@ -19,7 +21,7 @@ import {
 } from './kill-load.js';
 
 /** How often the server is killed. The longer form: `LEAT_KILL_ROUNDS=500 npm test -- robustness/kill`. */
-const ROUNDS = Number(process.env.LEAT_KILL_ROUNDS ?? 20);
+const ROUNDS = Number(process.env.LEAT_KILL_ROUNDS ?? inForm(8, 20));
 /** A round is cut after at most so many requests and answers. */
 const MOMENTS = 400;
 
@@ -70,6 +72,12 @@ function keyOf({ event }: EventRecord): string {
 function sentAs(key: string): object {
   const [producer = '', sequence] = key.split('/');
   return sequence === undefined ? eventOf(key, Number(key.split('-')[1])) : anonymous(producer, Number(sequence));
+}
+
+/** Whether the event is another one than was sent. */
+function differs(record: EventRecord): boolean {
+  const { id, type, subject, payload } = record.event ?? {};
+  return !isDeepStrictEqual({ id, type, subject, payload }, sentAs(keyOf(record)));
 }
 
 async function readUsers({ users }: LeatClient): Promise<User[]> {
@@ -124,21 +132,24 @@ describe('kill -9 at random moments under load', () => {
       expect(records.map(({ offset }) => offset)).toEqual(records.map((_, index) => BigInt(index + 1)));
       const offsets = new Map(records.map((record) => [keyOf(record), record.offset]));
       expect(offsets.size).toBe(records.length);
-      for (const [key, offset] of ledger.get(topic) ?? []) {
-        expect([key, offsets.get(key)]).toEqual([key, offset ?? expect.anything()]);
-      }
-      for (const record of records) expect(record.event).toMatchObject(sentAs(keyOf(record)));
+      // What an expectation costs is too much for thousands of events: only those that differ are compared.
+      const isLost = ([key, offset]: readonly [string, bigint | undefined]) =>
+        offset === undefined ? !offsets.has(key) : offsets.get(key) !== offset;
+      expect([...(ledger.get(topic) ?? [])].filter(isLost)).toEqual([]);
+      for (const record of records.filter(differs)) expect(record.event).toMatchObject(sentAs(keyOf(record)));
       expect(ledger.get(topic)?.size).toBeGreaterThan(0);
     },
   );
 
   it.each(['kill/streams', 'kill/producers'])('keeps the order in which each writer of %s sent', async (topic) => {
     const last = new Map<string, number>();
+    const gaps: string[] = [];
     for (const record of await readAll(client, topic)) {
       const [writer = '', serial] = keyOf(record).split(/[-/]/);
-      expect([writer, Number(serial)]).toEqual([writer, (last.get(writer) ?? 0) + 1]);
+      if (Number(serial) !== (last.get(writer) ?? 0) + 1) gaps.push(`${keyOf(record)} after ${last.get(writer)}`);
       last.set(writer, Number(serial));
     }
+    expect(gaps).toEqual([]);
   });
 
   it('answers ids that it has as duplicates', async () => {

@@ -7,10 +7,11 @@ import { spawnServer, type ChildServer } from '../support/child-server.js';
 import { connectRaw, frame } from '../support/raw-http2.js';
 import { makeTempDir } from '../support/temp-dir.js';
 import { chunkFrames, finishFrame, startFrame, type UploadFrame } from '../support/uploads.js';
+import { inForm } from '../support/long-form.js';
 
 const MIB = 1024 * 1024;
 /** The longer form, of 2 GiB: `LEAT_LONG=1`. */
-const FILE_BYTES = (process.env.LEAT_LONG ? 2048 : 256) * MIB;
+const FILE_BYTES = inForm(256, 2048) * MIB;
 /** Uploads whose handlers, downloads whose clients have stopped. The longer form: `LEAT_STOPPED_CLIENTS=5000`. */
 const STREAMS = Number(process.env.LEAT_STOPPED_CLIENTS ?? 1_000);
 const CONNECTIONS = 10;

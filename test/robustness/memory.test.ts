@@ -6,7 +6,7 @@ import type { LeatClient } from '../../src/client/index.js';
 import { spawnServer, type ChildServer } from '../support/child-server.js';
 import { connectRaw, frame } from '../support/raw-http2.js';
 import { makeTempDir } from '../support/temp-dir.js';
-import { until } from '../support/until.js';
+import { until, untilPolled } from '../support/until.js';
 import { startRig } from './leat-rig.js';
 
 /** Clients of each kind. The longer form: `LEAT_STOPPED_CLIENTS=10000`. */
@@ -100,7 +100,7 @@ describe('memory', () => {
         // The beginning of a message, and nothing after it.
         stream.write(message.subarray(0, 1_000));
       }
-      await until(async () => {
+      await untilPolled(async () => {
         memory.look();
         await client.users.listUsers({});
         const topic = await client.events.getTopic({ topic: 'endless' }).catch(() => undefined);
@@ -131,7 +131,7 @@ describe('memory', () => {
     }
     await publishLarge(client, 'others', 20);
     // Some wait for others to go on, and when those do not, they take their places.
-    await until(async () => {
+    await untilPolled(async () => {
       memory.look();
       return (await endedPublishes(server)) >= CLIENTS * 0.9;
     });

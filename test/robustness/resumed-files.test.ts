@@ -8,9 +8,10 @@ import { type CutPlan, type CuttingProxy, startCuttingProxy } from '../support/c
 import { type LeatServer, startLeat } from '../support/leat-server.js';
 import { soon } from '../support/soon.js';
 import { chunkFrames, finishFrame, sendFrames, startFrame } from '../support/uploads.js';
+import { inForm } from '../support/long-form.js';
 
 /** Files that are sent and fetched over connections that are cut. The longer form: `LEAT_LONG=1`. */
-const RUNS = process.env.LEAT_LONG ? 500 : 20;
+const RUNS = inForm(20, 500);
 
 let leat: LeatServer;
 let proxy: CuttingProxy;

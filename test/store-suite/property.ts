@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { isDomainError } from '../../src/domain/errors.js';
 import type { Change, ReadOptions, Store } from '../../src/store/store.js';
+import { inForm } from '../support/long-form.js';
 import { matchType, readAll, recordsOf, runOf, textOf, timeMsOf } from './events.js';
 import { ModelStore, sequenceOf } from './model.js';
 import type { ModelChange, ModelEvent, ModelFileChange, ModelOutcome, ModelTopic } from './model.js';
@@ -9,6 +10,9 @@ import { sharedStore } from './opened.js';
 import type { OpenStore, Subject } from './opened.js';
 import { step } from './property-input.js';
 import type { Draft, Step } from './property-input.js';
+
+/** Sequences of units that are compared with the model. */
+const RUNS = inForm(50, 150);
 
 const topics = ['t1', 't2', 'log'];
 const producers = ['p', 'q'];
@@ -25,7 +29,7 @@ export function propertySuite(open: OpenStore): void {
         fc.array(step(topics, producers, users, emails, files), { maxLength: 12 }),
         (steps) => new Comparison(subject).run(steps),
       );
-      await fc.assert(property, { numRuns: 150 });
+      await fc.assert(property, { numRuns: RUNS });
     });
   });
 }

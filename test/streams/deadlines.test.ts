@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { createDeadlines } from '../../src/streams/deadlines.js';
+import { SLICE_ITEMS } from '../../src/streams/in-slices.js';
 
 describe('createDeadlines', () => {
   beforeEach(() => void jest.useFakeTimers());
@@ -35,6 +36,17 @@ describe('createDeadlines', () => {
     expect(due).toEqual(['b']);
     jest.advanceTimersByTime(2_000);
     expect(due).toEqual(['b', 'a']);
+  });
+
+  it('takes several timers for many items that are due together, and keeps their order', () => {
+    const { deadlines, due } = opened();
+    const items = Array.from({ length: 2 * SLICE_ITEMS + 1 }, (_none, index) => String(index));
+    for (const item of items) deadlines.set(item, 1_000);
+    jest.advanceTimersToNextTimer();
+    expect(due).toEqual(items.slice(0, SLICE_ITEMS));
+    jest.advanceTimersToNextTimer(2);
+    expect(due).toEqual(items);
+    expect(jest.getTimerCount()).toBe(0);
   });
 
   it('keeps no timer when nobody waits', () => {

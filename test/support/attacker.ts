@@ -53,7 +53,11 @@ export async function connectAttacker(port: number, { acknowledges = true }: Att
   let goaway: number | undefined;
   let lastStream = -1;
   let isClosed = false;
-  const wakeAll = () => waiters.forEach((wake) => wake());
+  const wakeAll = () => {
+    const woken = [...waiters];
+    waiters.clear(); // Who has to wait on adds itself again.
+    woken.forEach((wake) => wake());
+  };
   void closed.then(() => {
     isClosed = true;
     wakeAll();
@@ -142,11 +146,14 @@ function dataFrames(stream: number, bytes: Uint8Array, frameBytes: number): Buff
   const count = Math.ceil(bytes.byteLength / frameBytes);
   const frames = Buffer.alloc(bytes.byteLength + 9 * count);
   for (let index = 0, at = 0; index < count; index++) {
-    const part = bytes.subarray(index * frameBytes, (index + 1) * frameBytes);
-    frames.writeUIntBE(part.byteLength, at, 3);
+    const from = index * frameBytes;
+    const length = Math.min(frameBytes, bytes.byteLength - from);
+    frames.writeUIntBE(length, at, 3);
     frames.writeUInt32BE(stream, at + 5);
-    frames.set(part, at + 9);
-    at += 9 + part.byteLength;
+    // A view of a single byte would cost more than the byte.
+    if (length === 1) frames[at + 9] = bytes[from] ?? 0;
+    else frames.set(bytes.subarray(from, from + length), at + 9);
+    at += 9 + length;
   }
   return frames;
 }

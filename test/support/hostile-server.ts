@@ -6,9 +6,9 @@ import type { Ports } from '../../src/server/leat-server.js';
 import { type Latencies, startBystander } from './bystander.js';
 import { type ChildServer, spawnServer } from './child-server.js';
 import { makeTempDir } from './temp-dir.js';
-import { until } from './until.js';
+import { untilPolled } from './until.js';
+import { isLong } from './long-form.js';
 
-const IS_LONG = process.env.LEAT_LONG === '1';
 const MiB = 1024 * 1024;
 
 /** The process must stay below this while it is attacked. */
@@ -64,11 +64,11 @@ export async function startHostileServer(
     probeErrors,
     recovers: async (condition) => {
       const startedAt = performance.now();
-      await until(async () => (await condition()) && (await isFast()));
+      await untilPolled(async () => (await condition()) && (await isFast()));
       return performance.now() - startedAt;
     },
     whileCalled: async (attack) => {
-      if (!IS_LONG) return attack();
+      if (!isLong) return attack();
       const bystander = await startBystander(ports.grpcPort);
       return attack().finally(async () => print(await bystander.leave(), max));
     },

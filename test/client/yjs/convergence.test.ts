@@ -7,9 +7,10 @@ import { createYjsProvider, type YjsProvider } from '../../../src/client/yjs/ind
 import { startCuttingProxy, type CuttingProxy } from '../../support/cutting-proxy.js';
 import { startLeat, type LeatServer } from '../../support/leat-server.js';
 import { eventually, soon } from '../../support/soon.js';
+import { inForm } from '../../support/long-form.js';
 
 /** The longer form: `LEAT_LONG=1 npm test -- convergence`. */
-const RUNS = process.env.LEAT_LONG === undefined ? 15 : 300;
+const RUNS = inForm(15, 300);
 const REPLICAS = 3;
 
 let server: LeatServer;

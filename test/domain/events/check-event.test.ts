@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
@@ -7,6 +8,7 @@ import { checkEncodedEvent } from '../../../src/domain/events/check-event.js';
 import { isPlainlyValid } from '../../../src/domain/events/scan-event.js';
 import { quote } from '../../../src/domain/validation/text.js';
 import { MAX_PAYLOAD, encodedEvents } from '../../support/events.js';
+import { inForm } from '../../support/long-form.js';
 import { reencoded } from '../../support/protobuf-es.js';
 import { brokenUtf8, damaged, joined, lenField, unknownChunks, varintField } from '../../support/wire-chunks.js';
 
@@ -33,6 +35,11 @@ const scans = (bytes: Uint8Array) => {
     return false;
   }
 };
+
+/** `toEqual` for thousands of inputs: an expectation costs more than the code under test. */
+function expectSame(actual: unknown, expected: unknown): void {
+  if (!isDeepStrictEqual(actual, expected)) expect(actual).toEqual(expected);
+}
 
 /** The rules of the contract, said once more. */
 function rulesBrokenBy(event: Event, size: number): string[] {
@@ -69,7 +76,7 @@ describe('an encoded event', () => {
       );
       if (isMalformed) return expect(found).toHaveLength(1);
       decoded++;
-      expect(fieldsOf(bytes).sort()).toEqual(rulesBrokenBy(Event.decode(bytes), bytes.length).sort());
+      expectSame(found.map(({ field }) => field).sort(), rulesBrokenBy(Event.decode(bytes), bytes.length).sort());
     });
     fc.assert(property, { numRuns: 3000 });
     expect(decoded).toBeGreaterThan(1500);
@@ -81,7 +88,7 @@ describe('an encoded event', () => {
       if (check(bytes).length > 0) return;
       accepted++;
       const event = Event.decode(new BinaryReader(bytes, (text) => utf8.decode(text)));
-      expect(Event.decode(reencoded('leat.v1.Event', bytes))).toEqual(event);
+      expectSame(Event.decode(reencoded('leat.v1.Event', bytes)), event);
     });
     fc.assert(property, { numRuns: 3000 });
     expect(accepted).toBeGreaterThan(300);
@@ -93,7 +100,7 @@ describe('an encoded event', () => {
       if (!scans(bytes)) return;
       accepted++;
       const event = Event.decode(new BinaryReader(bytes, (text) => utf8.decode(text)));
-      expect(rulesBrokenBy(event, bytes.length)).toEqual([]);
+      expectSame(rulesBrokenBy(event, bytes.length), []);
     });
     fc.assert(property, { numRuns: 5000 });
     expect(accepted).toBeGreaterThan(300);
@@ -198,8 +205,8 @@ describe('an encoded event', () => {
     const property = fc.property(junk, (bytes) => {
       const found = check(bytes);
       if (found.length === 0) Event.decode(new BinaryReader(bytes, (text) => utf8.decode(text)));
-      expect(found.every(({ field }) => field.startsWith('events[3]'))).toBe(true);
+      if (!found.every(({ field }) => field.startsWith('events[3]'))) expect(found).toEqual([]);
     });
-    fc.assert(property, { numRuns: 10_000 });
+    fc.assert(property, { numRuns: inForm(4_000, 10_000) });
   });
 });
