@@ -13,6 +13,7 @@ import { releaseStream, resetStream, sessionOf } from './base-call.js';
 import { BoundCall } from './bound-partial-message.js';
 import { recordEnd } from './call-end.js';
 import type { CallTurns } from './call-turns.js';
+import { endInTurn } from './end-in-turn.js';
 import type { FirstMessages } from './first-message.js';
 import { holdHalfClose } from './hold-half-close.js';
 import type { InflateBudget } from './inflate-budget.js';
@@ -22,7 +23,6 @@ import { type DirectMethod, StreamCall } from './stream-call.js';
 import { UnaryCall, type UnaryMethod } from './unary-call.js';
 import type { UnreadAnswers } from './unread-answers.js';
 import { presentable, type WireStatus } from './wire-status.js';
-import { endInTurn } from './end-in-turn.js';
 
 type NextCall = Parameters<ServerInterceptor>[1];
 
