@@ -50,8 +50,11 @@ function describeFullDisk({ message }: LeatError): string {
   return `disk full on the server: ${message} (RESOURCE_EXHAUSTED, DISK_FULL)`;
 }
 
-/** "94.1 MiB in 2 s (47.0 MiB/s)". */
+/** "94.1 MiB in 2.0 s (47.0 MiB/s)". */
 export function describeAmount(bytes: number, elapsedMs: number): string {
+  const seconds = elapsedMs / 1000;
+  // In whole seconds a short transfer would contradict its rate.
+  const time = seconds < 10 ? `${Math.max(seconds, 0.1).toFixed(1)} s` : formatDuration(seconds);
   const rate = elapsedMs > 0 ? ` (${formatBytes((bytes * 1000) / elapsedMs)}/s)` : '';
-  return `${formatBytes(bytes)} in ${formatDuration(elapsedMs / 1000)}${rate}`;
+  return `${formatBytes(bytes)} in ${time}${rate}`;
 }

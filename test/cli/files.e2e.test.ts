@@ -56,7 +56,7 @@ describe('leat upload and download', () => {
     expect(await leat('upload', file)).toEqual(uploaded);
     const id = uploaded.stdout.trim();
     const back = inDir('back.png');
-    expect((await leat('download', id, '-o', back)).stdout).toMatch(/^downloaded .*back\.png, 3\.0 MiB in \d+ s /);
+    expect((await leat('download', id, '-o', back)).stdout).toMatch(/^downloaded .*back\.png, 3\.0 MiB in [\d.]+ s /);
     expect(readFileSync(back).equals(bytes)).toBe(true);
     expect(await leat('download', id, '-o', back)).toMatchObject({
       code: 0,
@@ -202,7 +202,7 @@ onTerminal('on a terminal', () => {
     expect(upload.code).toBe(0);
     expect(upload.screen).toContain('shown  [....................]   0 %  0 B of 2.0 MiB  -  0 B durable');
     const last = upload.screen.split('\u001b[K').at(-1);
-    expect(last).toMatch(/^uploaded shown, 2\.0 MiB in \d+ s \(.*\/s\)\r\nfile-\S+\r\n$/);
+    expect(last).toMatch(/^uploaded shown, 2\.0 MiB in [\d.]+ s \(.*\/s\)\r\nfile-\S+\r\n$/);
     const id = last?.trim().split('\n').at(-1) ?? '';
     const download = await runInTerminal(at('download', id, '-o', inDir('shown-back'))).ended;
     expect(download.screen).toContain('shown  [....................]   0 %  0 B of 2.0 MiB  -');

@@ -5,8 +5,20 @@ import { fileNameOf } from '../../src/cli/download-target.js';
 import { formatDuration, formatTransfer } from '../../src/cli/format-transfer.js';
 import { mediaTypeOf } from '../../src/cli/media-type.js';
 import { createRateMeter } from '../../src/cli/rate-meter.js';
+import { describeAmount } from '../../src/cli/transfer-report.js';
 import { findInput, type InputOptions } from '../../src/cli/upload-input.js';
 import { makeTempDir, type TempDir } from '../support/temp-dir.js';
+
+describe('describeAmount', () => {
+  it.each([
+    [3_000_000, 110, '2.9 MiB in 0.1 s (26.0 MiB/s)'],
+    [1_024, 2, '1.0 KiB in 0.1 s (500.0 KiB/s)'],
+    [104_857_600, 9_940, '100.0 MiB in 9.9 s (10.1 MiB/s)'],
+    [104_857_600, 65_000, '100.0 MiB in 1 min 5 s (1.5 MiB/s)'],
+  ])('of %d bytes in %d ms is %s', (bytes, elapsedMs, expected) => {
+    expect(describeAmount(bytes, elapsedMs)).toBe(expected);
+  });
+});
 
 describe('formatTransfer', () => {
   it('tells all that is known, and nothing that is not', () => {
