@@ -1,4 +1,4 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { parseCheckpoint } from '../client/follow/checkpoint.js';
 import type { CheckpointStore } from '../client/index.js';
 import { CliError, exitCodes, messageOf, usageError } from './cli-error.js';
@@ -10,32 +10,39 @@ export interface CheckpointFile extends CheckpointStore {
 
 /**
  * A checkpoint in a file: one line, replaced as a whole, so that a crash leaves the old one or the new one.
- * A file that is not there is a beginning. Throws CliError for one that cannot be read, or is no checkpoint.
+ * A file that is not there is a beginning. Throws CliError for one that cannot be read or saved, or is no checkpoint.
  */
 export async function openCheckpointFile(file: string): Promise<CheckpointFile> {
   const loaded = await load(file);
   // Another process that saves to the same file must not write into our half.
   const temporary = `${file}.${process.pid}.tmp`;
   let failure: CliError | undefined;
+  const replace = async (text: string | undefined) => {
+    try {
+      await writeFile(temporary, text ?? '', { flush: text !== undefined });
+      await (text === undefined ? rm(temporary) : rename(temporary, file));
+    } catch (error) {
+      failure = new CliError(`cannot save the checkpoint: ${messageOf(error)}`, exitCodes.failed);
+      await rm(temporary, { force: true }).catch(() => undefined); // The first failure is the one to tell.
+      throw failure;
+    }
+  };
+  // Otherwise all events are printed first, and printed again by every further run.
+  await replace(undefined);
   return {
     load: () => loaded,
     get failure() {
       return failure;
     },
-    async save(checkpoint) {
-      try {
-        await writeFile(temporary, `${checkpoint}\n`, { flush: true });
-        await rename(temporary, file);
-      } catch (error) {
-        failure = new CliError(`cannot save the checkpoint: ${messageOf(error)}`, exitCodes.failed);
-        await rm(temporary, { force: true }).catch(() => undefined); // The first failure is the one to tell.
-        throw failure;
-      }
-    },
+    save: (checkpoint) => replace(`${checkpoint}\n`),
   };
 }
 
 async function load(file: string): Promise<string | undefined> {
+  const stats = await stat(file).catch(() => undefined); // What is wrong with it, reading reports.
+  if (stats !== undefined && !stats.isFile()) {
+    throw usageError(`${file} is not a regular file; name another file for the checkpoint`);
+  }
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw usageError(`cannot read the checkpoint: ${messageOf(error)}`);

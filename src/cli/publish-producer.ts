@@ -10,8 +10,8 @@ import type { PublishTotals } from './publish-batches.js';
 export interface ProducerRun {
   readonly topic: string;
   readonly producerId: string;
-  /** As the user calls it; undefined: the standard input. */
-  readonly file?: string;
+  /** The command that publishes the same source under another producer name. */
+  readonly command: (...more: readonly string[]) => string;
   readonly source: BatchSource;
   /** What the user sees; kept up to date. */
   readonly totals: PublishTotals;
@@ -59,6 +59,7 @@ export async function publishAsProducer(client: LeatClient, run: ProducerRun): P
     if (error instanceof LeatError && error.published !== undefined) note(error.published);
     totals.unknownLines = Math.max(0, lines.lineOf(read.events) - totals.durableLines);
     if (stop.aborted && isCutShort(error)) return;
+    if (isForeignSource(error) && totals.accepted === 0n) forgetLines(totals);
     throw explainRefusal(error, run);
   } finally {
     trouble.forget();
@@ -127,16 +128,25 @@ function isCutShort(error: unknown): boolean {
   return error instanceof Error && error.name === 'AbortError';
 }
 
-function explainRefusal(error: unknown, { topic, producerId, file }: ProducerRun): unknown {
-  if (!(error instanceof LeatError)) return error;
-  if (error.reason !== clientReasons.sourceTooShort && error.reason !== 'SEQUENCE_REUSED') return error;
+/** The source is not the one that the producer began with, so the events that it has are not lines of this one. */
+function isForeignSource(error: unknown): error is LeatError {
+  if (!(error instanceof LeatError)) return false;
+  return error.reason === clientReasons.sourceTooShort || error.reason === 'SEQUENCE_REUSED';
+}
+
+function forgetLines(totals: PublishTotals): void {
+  Object.assign(totals, { durableLines: 0, unknownLines: 0, duplicates: 0n, failedLine: undefined });
+}
+
+function explainRefusal(error: unknown, { topic, producerId, command }: ProducerRun): unknown {
+  if (!isForeignSource(error)) return error;
   return new CliError(
     `this is not what producer ${producerId} has published to ${topic} before: ${error.message}`,
     error.reason === 'SEQUENCE_REUSED' ? exitCodes.conflict : exitCodes.failed,
     [
       'give the same file, with new lines at its end only; or take another --producer for another source:',
-      `for a new or rotated file: leat publish ${topic} ${file ?? '-'} --producer NEW_NAME`,
-      `for this one, from its line N on: leat publish ${topic} ${file ?? '-'} --producer NEW_NAME --from-line N`,
+      `for a new or rotated file: ${command()}`,
+      `for this one, from its line N on: ${command('--from-line', 'N')}`,
     ],
     { cause: error },
   );

@@ -8,6 +8,7 @@ import { batchLines } from './batch-lines.js';
 import { createBatchSource, type BatchSource } from './batch-source.js';
 import { chooseLines, type PartialLine } from './choose-lines.js';
 import { CliError, exitCodes, usageError } from './cli-error.js';
+import { describeCommand } from './command-words.js';
 import { decodeUtf8 } from './cloud-event.js';
 import { openInput } from './open-input.js';
 import { explain, jsonSummary, textSummary } from './publish-report.js';
@@ -147,7 +148,24 @@ async function send(session: Session, sending: Sending, { notice }: Progress): P
         `producer ${producerId} has ${events} ${events === 1n ? 'event' : 'events'} on ${topic}; continuing with ${next}`,
       );
   };
-  return publishAsProducer(client, { ...sending, producerId, onKnown, stop, notice });
+  const command = (...more: readonly string[]) => describeRenamed(sending, more);
+  return publishAsProducer(client, { topic, source, totals, producerId, command, onKnown, stop, notice });
+}
+
+/** The same command under another producer name. */
+function describeRenamed({ topic, file = '-', options }: Sending, more: readonly string[]): string {
+  const { type, subject, source, attribute = new Map<string, string>(), envelope, includePartial, json } = options;
+  const words = [
+    ...['leat', 'publish', topic, file, '--producer', 'NEW_NAME', ...more],
+    ...(type === undefined ? [] : ['--type', type]),
+    ...(subject === undefined ? [] : ['--subject', subject]),
+    ...(source === undefined ? [] : ['--source', source]),
+    ...[...attribute].flatMap(([key, value]) => ['--attribute', `${key}=${value}`]),
+    ...(envelope ? ['--envelope'] : []),
+    ...(includePartial ? ['--include-partial'] : []),
+    ...(json ? ['--json'] : []),
+  ];
+  return describeCommand(words, options);
 }
 
 /** Holds back the last line of a file, if it has no line feed and was not published before. */

@@ -1,6 +1,7 @@
 import { Timestamp } from '../../gen/google/protobuf/timestamp.js';
 import type { ListEventsRequest } from '../../gen/leat/v1/event_service.js';
-import { DEFAULT_ADDRESS, type GlobalOptions } from './session.js';
+import { describeCommand } from './command-words.js';
+import type { GlobalOptions } from './session.js';
 
 /** The options of `leat tail` that choose what is printed, and how. */
 export interface ResumeOptions extends GlobalOptions {
@@ -23,23 +24,10 @@ export function describeResume(topic: string, options: ResumeOptions, resumeToke
     ...(until === undefined ? [] : ['--until', untilText(until)]),
     ...(limit > printed ? ['--limit', String(limit - printed)] : []),
     ...(json ? ['--json'] : []),
-    ...globalWords(options),
   ];
-  return `to resume: ${words.map(quoteWord).join(' ')}`;
+  return `to resume: ${describeCommand(words, options)}`;
 }
 
 function untilText(until: NonNullable<ListEventsRequest['end']>): string {
   return until.$case === 'beforeTime' ? (Timestamp.toJSON(until.value) as string) : String(until.value);
-}
-
-/** What the user gave, or had in the environment, that leads to the same server as the same caller. */
-function globalWords({ address, user }: GlobalOptions): string[] {
-  return [
-    ...(address === DEFAULT_ADDRESS ? [] : ['--address', address]),
-    ...(user === undefined ? [] : ['--user', user]),
-  ];
-}
-
-function quoteWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

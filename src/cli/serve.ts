@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander';
 import { ConfigError, configOptions, loadConfig, type Config, type ConfigOption } from '../config.js';
-import { CliError, exitCodes } from './cli-error.js';
+import { CliError, exitCodes, usageError } from './cli-error.js';
 import type { Session } from './session.js';
 
 export function addServeCommand(program: Command, session: Session): void {
@@ -16,7 +16,13 @@ export function addServeCommand(program: Command, session: Session): void {
       'after',
       '\nExamples:\n  $ leat serve\n  $ leat serve --data-dir /var/lib/leat --listen 0.0.0.0:50051 --insecure',
     )
-    .action((_options: unknown, self: Command) => serve(session, self.opts()));
+    .action((_options: unknown, self: Command) => {
+      // LEAT_ADDRESS may be set for other commands; the flag was meant for this one.
+      if (self.getOptionValueSourceWithGlobals('address') === 'cli') {
+        throw usageError('serve does not use --address; give --listen HOST:PORT');
+      }
+      return serve(session, self.opts());
+    });
   configOptions.flatMap(flagsOf).forEach((flag) => command.addOption(flag));
 }
 

@@ -11,8 +11,11 @@ import {
 } from '../client/index.js';
 import { openCheckpointFile } from './checkpoint-file.js';
 import { CliError, exitCodes, usageError } from './cli-error.js';
+import { describeCommand } from './command-words.js';
+import { describeViolations } from './present-error.js';
+import type { GlobalOptions } from './session.js';
 
-export interface PlaceOptions {
+export interface PlaceOptions extends GlobalOptions {
   readonly checkpoint?: string;
   readonly cursor?: string;
   readonly from?: Start;
@@ -58,14 +61,28 @@ export async function tailFromPlace(
 const outdated: readonly (string | undefined)[] = ['OFFSET_TRIMMED', 'OFFSET_BEYOND_HEAD', 'EPOCH_CHANGED'];
 
 /** The place does not fit what the server has. --from would not help: the place comes first. */
-function explainPlace(error: unknown, topic: string, { checkpoint, cursor = '' }: PlaceOptions): unknown {
-  if (!(error instanceof LeatError) || !outdated.includes(error.reason)) return error;
+function explainPlace(error: unknown, topic: string, options: PlaceOptions): unknown {
+  const { checkpoint, cursor = '' } = options;
+  if (!(error instanceof LeatError)) return error;
+  if (checkpoint !== undefined && isTokenRefused(error)) return explainToken(error, checkpoint);
+  if (!outdated.includes(error.reason)) return error;
   const note =
     checkpoint === undefined
-      ? `the cursor was not moved; to begin elsewhere: leat cursor set ${topic} ${cursor} OFFSET --rewind`
+      ? `the cursor was not moved; to begin elsewhere: ${describeCommand(['leat', 'cursor', 'set', topic, cursor, 'OFFSET', '--rewind'], options)}`
       : `${checkpoint} was not changed; to begin elsewhere, remove it and give --from`;
   const message = `${error.message} (${Status[error.code]}, ${error.reason})`;
   return new CliError(message, exitCodes.failed, [note], { cause: error });
+}
+
+function isTokenRefused({ violations }: LeatError): boolean {
+  return violations.some(({ field }) => field === 'start.resume_token');
+}
+
+/** The server names the field of the request; the user gave a file. */
+function explainToken(error: LeatError, checkpoint: string): CliError {
+  const message = `${error.message} (${Status[error.code]}, ${error.reason})`;
+  const note = `the position is the one in ${checkpoint}, which was not changed; name another file, or remove it to begin anew`;
+  return new CliError(message, exitCodes.usage, [...describeViolations(error), note], { cause: error });
 }
 
 function followOptions(options: PlaceOptions, { onSetback, onHead, ...settings }: TailSettings): FollowOptions {

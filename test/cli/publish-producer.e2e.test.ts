@@ -55,6 +55,28 @@ describe('leat publish --producer', () => {
     });
   });
 
+  it.each([
+    ['a rotated file', numberedLines(6, 11)],
+    ['a rotated file with fewer lines', numberedLines(2, 11)],
+    ['an emptied file', ''],
+  ])('does not call lines of %s durable, and says how to publish it', async (_kind, text) => {
+    await using service = await startService();
+    const file = await fileOf('rotated log', numberedLines(4));
+    const words = ['--producer', 'p', '--type', 'access', '--attribute', 'site=eu west', '--user', 'ada'];
+    const run = (...more: string[]) =>
+      runLeat(['publish', 'swapped', file, ...words, ...more, '--address', service.address]);
+    await run();
+    await writeFile(file, text);
+    const { stderr } = await run();
+    expect(stderr).toContain(
+      `leat publish swapped '${file}' --producer NEW_NAME --type access --attribute 'site=eu west' ` +
+        `--address ${service.address} --user ada\n`,
+    );
+    expect(stderr).toMatch(/\n {2}nothing was published\n$/);
+    expect(stderr).not.toMatch(/durable; |are durable\n|go on from line/);
+    expect(JSON.parse((await run('--json')).stdout)).toMatchObject({ durableLines: '0', nextLine: '1' });
+  });
+
   it('sends each line once over the death of the server', async () => {
     await using service = await startService();
     const publish = startLeat(['publish', 'crash', '--producer', 'p', '--address', service.address]);

@@ -182,6 +182,15 @@ describe('leat serve that cannot start', () => {
     expect(stderr).toContain('--data-dir');
   });
 
+  it('refuses --address, which is of the commands that call a server', async () => {
+    const args = ['serve', '--address', '127.0.0.1:0', '--data-dir', await dataDir('address'), ...FREE];
+    expect(await runLeat(args)).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'error: serve does not use --address; give --listen HOST:PORT\n',
+    });
+  });
+
   it('names the option when a port needs privileges', () => {
     const error = Object.assign(new Error('listen EACCES'), { code: 'EACCES' });
     expect(cannotListen('http-listen', { host: '::1', port: 80 }, error).message).toBe(

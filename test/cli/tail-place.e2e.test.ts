@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { createLeatClient } from '../../src/client/index.js';
 import { numberedLines, runLeat, startLeat, startService, type TestService } from './leat-process.js';
 
 let service: TestService;
@@ -70,6 +71,21 @@ describe.each([
   });
 });
 
+describe('leat tail --cursor at trimmed events', () => {
+  it('prints the command that moves the cursor on the same server', async () => {
+    await leat(['publish', 'trimmed'], numberedLines(5));
+    await leat(['tail', 'trimmed', '--cursor', 'night shift', '--limit', '1']);
+    const client = createLeatClient({ address: service.address });
+    await client.events.trimTopic({ topic: 'trimmed', beforeOffset: 4n });
+    await client.close();
+    const { code, stderr } = await leat(['tail', 'trimmed', '--cursor', 'night shift']);
+    expect(code).toBe(1);
+    expect(stderr).toContain(
+      `to begin elsewhere: leat cursor set trimmed 'night shift' OFFSET --rewind --address ${service.address}\n`,
+    );
+  });
+});
+
 describe('the checkpoint file', () => {
   it('is a line, and nothing else is left beside it', async () => {
     const alone = await mkdtemp(path.join(dir, 'alone-'));
@@ -108,12 +124,38 @@ describe('the checkpoint file', () => {
     const { code, stdout, stderr } = await leat(['tail', 'file/two', '--checkpoint', file]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(/^error: .*INVALID_ARGUMENT/);
+    expect(stderr).toContain(`\n  the position is the one in ${file}, which was not changed; `);
   });
 
-  it('that cannot be written ends the reading and says why', async () => {
+  it('that was cut short is refused by its name, and kept', async () => {
+    const file = path.join(dir, 'short');
+    await leat(['publish', 'file/short'], numberedLines(1));
+    await leat(['tail', 'file/short', '--checkpoint', file]);
+    const cut = (await readFile(file, 'utf8')).slice(0, 20);
+    await writeFile(file, cut);
+    const { code, stdout, stderr } = await leat(['tail', 'file/short', '--checkpoint', file]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain(`\n  the position is the one in ${file}, which was not changed; `);
+    expect(await readFile(file, 'utf8')).toBe(cut);
+  });
+
+  it.each(['/dev/zero', '/dev/null'])('is not read from a device, such as %s', async (file) => {
+    expect(await leat(['tail', 'file', '--checkpoint', file])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `error: ${file} is not a regular file; name another file for the checkpoint\n`,
+    });
+  });
+
+  it('that cannot be written is reported before anything is printed', async () => {
     await leat(['publish', 'file/where'], numberedLines(1));
-    const { code, stderr } = await leat(['tail', 'file/where', '--checkpoint', path.join(dir, 'none', 'place')]);
-    expect(code).toBe(1);
+    const { code, stdout, stderr } = await leat([
+      'tail',
+      'file/where',
+      '--checkpoint',
+      path.join(dir, 'none', 'place'),
+    ]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(/^error: cannot save the checkpoint: ENOENT: .*\n$/);
   });
 
