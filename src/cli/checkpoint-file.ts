@@ -17,29 +17,35 @@ export async function openCheckpointFile(file: string): Promise<CheckpointFile> 
   // Another process that saves to the same file must not write into our half.
   const temporary = `${file}.${process.pid}.tmp`;
   let failure: CliError | undefined;
-  const replace = async (text: string | undefined) => {
+  const attempt = async (save: () => Promise<void>) => {
     try {
-      await writeFile(temporary, text ?? '', { flush: text !== undefined });
-      await (text === undefined ? rm(temporary) : rename(temporary, file));
+      await save();
     } catch (error) {
       failure = new CliError(`cannot save the checkpoint: ${messageOf(error)}`, exitCodes.failed);
       await rm(temporary, { force: true }).catch(() => undefined); // The first failure is the one to tell.
       throw failure;
     }
   };
-  // Otherwise all events are printed first, and printed again by every further run.
-  await replace(undefined);
+  // If it cannot be saved, nothing is printed: every further run would print the same events again.
+  await attempt(async () => {
+    await writeFile(temporary, '');
+    await rm(temporary);
+  });
   return {
     load: () => loaded,
     get failure() {
       return failure;
     },
-    save: (checkpoint) => replace(`${checkpoint}\n`),
+    save: (checkpoint) =>
+      attempt(async () => {
+        await writeFile(temporary, `${checkpoint}\n`, { flush: true });
+        await rename(temporary, file);
+      }),
   };
 }
 
 async function load(file: string): Promise<string | undefined> {
-  const stats = await stat(file).catch(() => undefined); // What is wrong with it, reading reports.
+  const stats = await stat(file).catch(() => undefined); // Reading it reports the error.
   if (stats !== undefined && !stats.isFile()) {
     throw usageError(`${file} is not a regular file; name another file for the checkpoint`);
   }

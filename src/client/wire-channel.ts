@@ -62,7 +62,7 @@ export class WireChannel extends Channel {
         onReceiveMessage: (message) => listener.onReceiveMessage(message),
         onReceiveStatus: (status) => {
           this.calls.delete(call);
-          listener.onReceiveStatus(hasCode(status) ? status : { ...status, ...unreadable });
+          listener.onReceiveStatus(hasCode(status) ? status : { ...status, ...cannotDecompress });
         },
       });
     };
@@ -81,7 +81,7 @@ export class WireChannel extends Channel {
 }
 
 /** grpc-js (1.14) ends a call without a code when it cannot decompress a message. */
-const unreadable = {
+const cannotDecompress = {
   code: Status.INTERNAL,
   details: 'a response could not be decompressed: the server used an unknown encoding, or sent damaged data',
 };

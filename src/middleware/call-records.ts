@@ -24,9 +24,9 @@ export interface CallRecords {
   enter(record: CallRecord): boolean;
   /** The handler is done. */
   left(record: CallRecord): void;
-  /** Refuses every call that comes from now on, and ends all streams; resolves when each was told. Unary calls go on. */
+  /** Refuses new calls and aborts all streams; resolves when every stream is aborted. Unary calls go on. */
   drain(): Promise<void>;
-  /** Ends every call with this error; resolves when each was told. */
+  /** Aborts every call with this error; resolves when every call is aborted. */
   abortAll(cause: Error): Promise<void>;
   /** Resolves when no call is left. Never rejects. */
   idle(): Promise<void>;

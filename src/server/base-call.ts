@@ -72,6 +72,11 @@ export function sessionOf(call: object): ServerHttp2Session | undefined {
   return (call as BaseCall).stream?.session;
 }
 
+/** The key of the call in `CallTurns`: its connection, or the call itself once the connection is gone. */
+export function turnKeyOf(call: object): object {
+  return sessionOf(call) ?? call;
+}
+
 /**
  * Writes a message with its length before it, past grpc-js, which would copy it twice and call a dozen functions: for
  * one message to a thousand streams that is most of the work. `done` is called when it is on the socket. Does nothing,

@@ -1,25 +1,25 @@
 import type { Metadata, ServerInterceptor } from '@grpc/grpc-js';
-import { sessionOf } from './base-call.js';
+import { turnKeyOf } from './base-call.js';
 import type { CallTurns } from './call-turns.js';
 
 type NextCall = Parameters<ServerInterceptor>[1];
 type Listener = Parameters<NextCall['start']>[0];
 
 /**
- * Lets the call take its turn before its end is reported. When a connection is lost, Node closes all its streams in one
- * turn of the event loop, and what libraries and handlers then do for each takes most of the time. Until the report
- * `isStreamClosed` is true, and the call takes neither a message nor a status.
+ * Reports the end of a call when it is the call's turn. When a connection is lost, Node closes all its streams in one
+ * turn of the event loop, and ending the handlers of thousands of calls there would block it for seconds. Until the
+ * report, `isStreamClosed` is true, and grpc-js drops messages and statuses of the call.
  */
 export function endInTurn(nextCall: NextCall, turns: CallTurns): void {
   const start = nextCall.start.bind(nextCall);
-  const connection = sessionOf(nextCall) ?? nextCall;
-  nextCall.start = (listener) => start(new EndingInTurn(listener, connection, turns));
+  const key = turnKeyOf(nextCall);
+  nextCall.start = (listener) => start(new EndingInTurn(listener, key, turns));
 }
 
 class EndingInTurn implements Listener {
   constructor(
     private readonly listener: Listener,
-    private readonly connection: object,
+    private readonly key: object,
     private readonly turns: CallTurns,
   ) {}
 
@@ -36,6 +36,6 @@ class EndingInTurn implements Listener {
   }
 
   onCancel(): void {
-    this.turns.enter(this.connection, 0, () => this.listener.onCancel());
+    this.turns.enter(this.key, 0, () => this.listener.onCancel());
   }
 }

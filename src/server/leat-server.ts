@@ -124,11 +124,11 @@ export function createLeatServer(deps: ServerDeps): RunningServer {
     health.set(false);
     // Those who watch the health are told before their streams end.
     await turn();
-    const told = records.drain();
+    const aborted = records.drain();
     connections.shutDown();
     const shutdown = server.shutdown();
+    await aborted;
     if (!(await within(config.drainTimeout, shutdown))) {
-      await told;
       await records.abortAll(drainingError());
       await untilIdle(records);
       await within(ABORT_GRACE_MS, shutdown);
@@ -152,7 +152,7 @@ export function createLeatServer(deps: ServerDeps): RunningServer {
   return { start, drain: () => (draining ??= drain()), close, registry, calls: records };
 }
 
-/** Waits for calls to end as long as they do: thousands of them take longer than a few. */
+/** Resolves when no call is left, or when none has ended for ABORT_GRACE_MS: thousands of calls take longer than that. */
 async function untilIdle(records: CallRecords): Promise<void> {
   let left = Infinity;
   while (records.size > 0 && records.size < left) {

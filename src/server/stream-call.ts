@@ -7,7 +7,7 @@ import { armDeadline } from '../middleware/deadline.js';
 import { toClientError } from '../middleware/error-mapping.js';
 import { type Codec, decodeRequest } from '../middleware/request-codec.js';
 import { REQUEST_ID_HEADER, requestIdOf } from '../middleware/request-id.js';
-import { sessionOf, writeFrame } from './base-call.js';
+import { sessionOf, turnKeyOf, writeFrame } from './base-call.js';
 import type { BoundCall } from './bound-partial-message.js';
 import type { CallTurns } from './call-turns.js';
 import { holdHalfClose } from './hold-half-close.js';
@@ -189,7 +189,7 @@ export class StreamCall extends ServerInterceptingCall implements Listener, Dire
   private readLater(): void {
     const { nextCall } = this.call;
     this.messagesInTurn = 0;
-    this.deps.streamTurns.enter(sessionOf(nextCall) ?? nextCall, 0, () => this.readSome());
+    this.deps.streamTurns.enter(turnKeyOf(nextCall), 0, () => this.readSome());
   }
 
   private sendHeader(): void {

@@ -6,7 +6,7 @@ import type { TimeLimit } from '../middleware/deadline.js';
 import { toClientError } from '../middleware/error-mapping.js';
 import { type Codec, decodeRequest, encodeResponse, requestSize } from '../middleware/request-codec.js';
 import { REQUEST_ID_HEADER, requestIdOf } from '../middleware/request-id.js';
-import { isStreamClosed, resetStream, sessionOf } from './base-call.js';
+import { isStreamClosed, resetStream, turnKeyOf } from './base-call.js';
 import type { BoundCall } from './bound-partial-message.js';
 import type { CallTurns } from './call-turns.js';
 import { holdHalfClose } from './hold-half-close.js';
@@ -82,7 +82,7 @@ export class UnaryCall extends ServerInterceptingCall implements Listener {
       return holdHalfClose(this.call.nextCall, () => this.refuse('Received no request message'));
     }
     const { nextCall } = this.call;
-    this.leaveTurns = this.deps.unaryTurns.enter(sessionOf(nextCall) ?? nextCall, requestSize(this.request), () =>
+    this.leaveTurns = this.deps.unaryTurns.enter(turnKeyOf(nextCall), requestSize(this.request), () =>
       detach(this.answer(this.metadata ?? new Metadata())),
     );
   }

@@ -55,7 +55,7 @@ export function createDeadlines<T>(
     let taken = 0;
     for (const tick of [...ticks.keys()].filter((tick) => tick <= current)) {
       for (const item of [...(ticks.get(tick) ?? [])]) {
-        // The others with the next timer, after what waits meanwhile.
+        // The rest is due at the next timer, so that other work is done in between.
         if (taken++ === SLICE_ITEMS) return arm(tick);
         // One before it may have cleared it, or set it again.
         if (tickOf.get(item) !== tick) continue;

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** Items that are handled in one turn of the event loop: what follows for each may take a tenth of a millisecond. */
+/** Items per turn of the event loop. Aborting a call, for example, takes its handler up to 0.1 ms. */
 export const SLICE_ITEMS = 64;
 
 /**

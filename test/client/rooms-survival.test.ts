@@ -88,7 +88,7 @@ describe('rooms of a service that is killed, restarted, drained and cut', () => 
         return { rooms, joined, listeners: joined.map(listen) };
       });
       const talking = people.flatMap(({ rooms, joined }) => joined.map((room) => talk(rooms, room, () => enough)));
-      await server.fail();
+      await server.injectFaults();
       enough = true;
       const deliveries = await soon('all messages to be durable', Promise.all(talking), 60_000);
 

@@ -60,13 +60,13 @@ describe('a service that is killed, restarted, drained and cut', () => {
         carry('stream', (file) => createReadStream(file), isEnough),
       ]);
       let over = false;
-      const failing = server.fail(() => over);
+      const faults = server.injectFaults(() => over);
       try {
-        await Promise.race([failing, carrying]);
+        await Promise.race([faults, carrying]);
       } finally {
         enough = true;
         over = true;
-        await failing;
+        await faults;
       }
       const counts = await carrying;
 

@@ -99,7 +99,7 @@ describe('a service that is killed, restarted, drained and cut', () => {
       const results: Promise<PublishResult[]> = Promise.all(publishing);
       const total = results.then((all) => all.reduce((sum, { events }) => sum + events, 0n));
       const following = Promise.all([follow(total, 'one'), follow(total, 'two')]);
-      await server.fail();
+      await server.injectFaults();
       enough = true;
       const transcripts = await following;
 

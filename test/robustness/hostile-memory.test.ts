@@ -10,7 +10,7 @@ import {
 import { inForm, isLong } from '../support/long-form.js';
 import { frame } from '../support/raw-http2.js';
 
-/** During an attack, and after it: there the first ones would fail. */
+/** Probes during an attack. After it fewer are enough: a server that was hit fails the first ones. */
 const PROBES = 20;
 const PROBES_AFTER = inForm(5, 20);
 const MiB = 1024 * 1024;

@@ -64,7 +64,7 @@ const ends: readonly (readonly [string, End])[] = [
 ];
 
 describe('many calls that end together', () => {
-  it.each(ends)('leave turns to others, and none looks complete, when %s', async (_, end) => {
+  it.each(ends)('are spread over several turns of the event loop, and none looks complete, when %s', async (_, end) => {
     const { test, turns, completed, begun, countTurns } = await startNoting();
     await using _test = test;
     await using connection = await connectRaw(test.grpcPort);

@@ -38,7 +38,7 @@ describe('createDeadlines', () => {
     expect(due).toEqual(['b', 'a']);
   });
 
-  it('takes several timers for many items that are due together, and keeps their order', () => {
+  it('splits many items that are due together over several timers, in order', () => {
     const { deadlines, due } = opened();
     const items = Array.from({ length: 2 * SLICE_ITEMS + 1 }, (_none, index) => String(index));
     for (const item of items) deadlines.set(item, 1_000);

@@ -42,7 +42,7 @@ export async function startUnstableServer({ flags, maxPauseMs, maxBytes }: Unsta
   };
 
   return {
-    /** The address with the faults. */
+    /** The proxy's address: connections through it are cut. */
     address: `127.0.0.1:${proxy.port}`,
     /** The server itself. */
     direct,
@@ -50,8 +50,8 @@ export async function startUnstableServer({ flags, maxPauseMs, maxBytes }: Unsta
     drains: drains as readonly (number | null)[],
     /** The server that runs now. */
     current: () => server,
-    /** Resolves after SURVIVAL_ROUNDS rounds of all faults, each in a random order, or when it is over. */
-    async fail(isOver: () => boolean = () => false): Promise<void> {
+    /** Resolves after SURVIVAL_ROUNDS rounds of all faults, each round in a random order, or once `isOver()` is true. */
+    async injectFaults(isOver: () => boolean = () => false): Promise<void> {
       for (let round = 0; round < SURVIVAL_ROUNDS; round++) {
         for (const fault of shuffled(Object.values(faults))) {
           if (isOver()) return;

@@ -51,12 +51,12 @@ export function createDiskSpace(db: Database, reserve: DiskReserve) {
     }
   }
 
-  /** Bytes that are free when the WAL has been written back and one more commit was made. */
+  /** Bytes that stay free after the WAL is written back and one more commit is made. */
   const spare = () => reserve.free() - growth() - COMMIT_BYTES;
 
   /**
-   * Work that frees space fills the WAL first: without the growth of the WAL in the sum, a write could be refused a moment
-   * after the same was served.
+   * Counts the growth of the WAL: work that frees space fills it first, and would otherwise use room that an ordinary
+   * write was just admitted to, so that the next one is refused.
    */
   function hasRoom(bytes: number): boolean {
     const { missing } = reserve;
